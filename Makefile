@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The verbs. `make help` lists them; each is a script of its own under scripts/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The scripts read these from the environment, and give the ones that are unset their defaults.
+export BASE VARIANT ACCEL KERNEL CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES
+
+# An empty variable is an unset one.
+unexport $(foreach v,BASE VARIANT ACCEL KERNEL CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES,$(if $($(v)),,$(v)))
+
+.PHONY: help run test tree refresh selftest kernel vm clean distclean
+
+help: ## this list
+	@echo "usage: make VERB [VARIABLE=value]..."
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo
+	@sed -n '/^#: /s/^#: /  /p' $(firstword $(MAKEFILE_LIST))
+
+run: ## everything from nothing: packages, source, series, boot of stock and patched, one table
+	@scripts/packages run
+	@scripts/run
+
+test: ## what CI runs; ends with "N passed, N failed, N skipped"
+	@scripts/packages test
+	@scripts/test
+
+tree: ## git tree of BASE with the series applied, to edit; last line = its path
+	@scripts/packages tree
+	@scripts/tree
+
+refresh: ## the commits of that tree back to patches/BASE
+	@scripts/packages tree
+	@scripts/refresh
+
+selftest: ## the edit loop: builds the tree as it stands, boots once, runs the selftest (CASE= picks)
+	@scripts/packages vm
+	@scripts/selftest
+
+kernel: ## builds; last line = path of the bootable bzImage
+	@scripts/packages kernel
+	@scripts/kernel
+
+vm: ## boots that kernel; CMD='...' runs it there, else an interactive shell
+	@scripts/packages vm
+	@scripts/kernel >/dev/null
+	@scripts/vm
+
+clean: ## removes build/, unless a tree there holds work that is not in patches/
+	@scripts/clean
+
+distclean: ## removes the caches too
+	@scripts/clean --cache
+
+#: BASE=6.1           kernel line: a file name of bases/
+#: VARIANT=patched    or stock
+#: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image, only its kvm modules replaced
+#: ACCEL=tcg          or kvm, on a host with nested virtualisation
+#: CPU=max            QEMU's CPU model
+#: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
+#: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
+#: J=  V=1            jobs; the output of the builds on the terminal

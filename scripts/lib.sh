@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What every script shares: the variables of the verbs with their checks, the folders, one way to speak and to give up.
+# Usage: . "$(dirname "$0")/lib.sh"
+# shellcheck shell=bash
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${BUILD:-$TOP/build}
+CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock}
+BASE=${BASE:-6.1}
+VARIANT=${VARIANT:-patched}
+ACCEL=${ACCEL:-tcg}
+KERNEL=${KERNEL:-rig}
+LINUX=${LINUX:-}
+J=${J:-$(nproc)}
+V=${V:-}
+me=$(basename "$0")
+
+# say TEXT: progress, for people, on stderr; stdout is for the result.
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+
+# die TEXT: one line that names the thing and the mend, then status 2.
+die() {
+	printf '%s: error: %s\n' "$me" "$*" >&2
+	exit 2
+}
+
+# usage: prints the header of the calling script, for -h.
+usage() { sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# logged LOG COMMAND...: runs COMMAND with its output in LOG; when it fails, shows the end of LOG and names it.
+logged() {
+	local log=$1 status=0
+	shift
+	mkdir -p "$(dirname "$log")"
+	if [ -n "$V" ]; then
+		"$@" 2>&1 | tee "$log" >&2 || status=$?
+	else
+		"$@" >"$log" 2>&1 || status=$?
+	fi
+	[ "$status" = 0 ] && return 0
+	tail -n 15 "$log" >&2
+	say "failed with status $status: $1; the whole log is $log"
+	return "$status"
+}
+
+one_of() {
+	local name=$1 value=$2 choice
+	shift 2
+	for choice; do
+		[ "$value" = "$choice" ] && return 0
+	done
+	die "$name=$value is unknown; use one of: $*"
+}
+
+bases() { (cd "$TOP/bases" && ls); }
+
+# load_base: checks the variables and reads bases/$BASE. BASE=all is for the scripts that loop themselves.
+load_base() {
+	# shellcheck disable=SC2046 # one word a base is meant
+	one_of BASE "$BASE" $(bases)
+	one_of VARIANT "$VARIANT" patched stock
+	one_of ACCEL "$ACCEL" tcg kvm
+	one_of KERNEL "$KERNEL" rig distro
+	# shellcheck source=/dev/null
+	. "$TOP/bases/$BASE"
+}
+
+# The tree that the user edits is VARIANT=patched; stock is the plain base, never edited. LINUX= has trees of its own.
+tree_dir() {
+	local name=$BASE
+	[ -z "$LINUX" ] || name=$BASE-linux
+	if [ "$VARIANT" = patched ]; then echo "$BUILD/tree/$name"; else echo "$BUILD/stock/$name"; fi
+}
+
+# Build output lies one level below its tree: Kbuild then names the source "..", and ccache serves every tree alike.
+out_dir() { echo "$(tree_dir)/out-$KERNEL"; }
