@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_GET_CLOCK against what the guest computes from its time page and its own TSC, where that is scaled.
+ *
+ * Done by arithmetic: KVM_GET_CLOCK says at which host TSC it was read, and KVM's own rule makes the guest's TSC of it.
+ */
+#include <cpuid.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "bench.h"
+#include "vm.h"
+
+/* What a VMM sets for a guest that came from a 2 GHz host; or half more, should this host be one (within 1 %). */
+#define GUEST_TSC_KHZ		2000000
+#define OTHER_GUEST_TSC_KHZ	3000000
+#define SAME_KHZ_FRACTION	100
+
+/* Both clocks are cut to whole ns. */
+#define LAG_BOUND_NS	2
+
+/* The fraction bits of the scaling ratio in hardware, which the kernel's arithmetic follows. */
+#define SVM_RATIO_BITS	32
+#define VMX_RATIO_BITS	48
+
+#define WORD_BITS	32
+#define WORD_MASK	0xffffffffULL
+
+struct timed_vm {
+	struct vm vm;
+	/* Guest TSC of host TSC: scaled by ratio with ratio_bits of fraction, plus offset. */
+	uint64_t ratio;
+	unsigned int ratio_bits;
+	uint64_t offset;
+};
+
+/* (a * b) >> shift, for a shift of 32 to 63 and a result of 64 bits; -m32 has no 128-bit type. */
+static uint64_t mul_shift(uint64_t a, uint64_t b, unsigned int shift)
+{
+	uint64_t low = (a & WORD_MASK) * (b & WORD_MASK);
+	uint64_t mid1 = (a >> WORD_BITS) * (b & WORD_MASK);
+	uint64_t mid2 = (a & WORD_MASK) * (b >> WORD_BITS);
+	uint64_t high = (a >> WORD_BITS) * (b >> WORD_BITS);
+	uint64_t mid = (low >> WORD_BITS) + (mid1 & WORD_MASK) + (mid2 & WORD_MASK);
+
+	high += (mid1 >> WORD_BITS) + (mid2 >> WORD_BITS) + (mid >> WORD_BITS);
+	low = mid << WORD_BITS | (low & WORD_MASK);
+	return high << (2 * WORD_BITS - shift) | low >> shift;
+}
+
+/* (guest_khz << bits) / host_khz, for frequencies below 2^32 kHz: one bit of the quotient at a time. */
+static uint64_t scaling_ratio(uint64_t guest_khz, uint64_t host_khz, unsigned int bits)
+{
+	uint64_t ratio = guest_khz / host_khz;
+	uint64_t rest = guest_khz % host_khz;
+
+	while (bits--) {
+		rest <<= 1;
+		ratio = ratio << 1 | (rest >= host_khz);
+		if (rest >= host_khz)
+			rest -= host_khz;
+	}
+	return ratio;
+}
+
+static bool cpu_is_amd(void)
+{
+	unsigned int eax, vendor[3];
+
+	if (!__get_cpuid(0, &eax, &vendor[0], &vendor[2], &vendor[1]))
+		return false;
+	return !memcmp(vendor, "AuthenticAMD", sizeof(vendor)) || !memcmp(vendor, "HygonGenuine", sizeof(vendor));
+}
+
+static uint64_t guest_tsc(const struct timed_vm *timed, uint64_t host_tsc)
+{
+	return mul_shift(host_tsc, timed->ratio, timed->ratio_bits) + timed->offset;
+}
+
+/* As a guest does it: asm/pvclock-abi.h. */
+static uint64_t guest_clock(const struct vcpu_time *time, uint64_t tsc)
+{
+	uint64_t delta = tsc - time->tsc_timestamp;
+
+	if (time->tsc_shift < 0)
+		delta >>= -time->tsc_shift;
+	else
+		delta <<= time->tsc_shift;
+	return time->system_time + mul_shift(delta, time->tsc_to_system_mul, WORD_BITS);
+}
+
+static int host_frequency(void)
+{
+	struct vm vm;
+	int khz;
+
+	vm_create(&vm, 1);
+	khz = ioctl(vm.vcpu_fd[0], KVM_GET_TSC_KHZ, NULL);
+	if (khz <= 0)
+		failed("KVM_GET_TSC_KHZ gives no frequency");
+	return khz;
+}
+
+static void get_host_clock(struct timed_vm *timed, struct clock_reading *reading)
+{
+	get_clock(&timed->vm, reading);
+	if (!(reading->flags & KVM_CLOCK_HOST_TSC))
+		not_measured("KVM_GET_CLOCK gives no host TSC (before v5.16 it never does)");
+}
+
+/* The arithmetic rests on how this kernel scales: its own view of the guest's TSC has to agree. */
+static void check_guest_tsc(struct timed_vm *timed)
+{
+	struct clock_reading before, after;
+	uint64_t tsc;
+
+	get_host_clock(timed, &before);
+	tsc = get_msr(&timed->vm, 0, MSR_IA32_TSC);
+	get_host_clock(timed, &after);
+	if (tsc < guest_tsc(timed, before.host_tsc) || tsc > guest_tsc(timed, after.host_tsc))
+		not_measured("this kernel scales the TSC in a way that this program does not know");
+}
+
+/* The guest's time page is as old as the master clock snapshot, and stays so, as the vCPU runs only this once. */
+static void create_timed(struct timed_vm *timed, int khz, int host_khz)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&timed->offset,
+	};
+
+	vm_create(&timed->vm, 1);
+	if (khz != host_khz && ioctl(timed->vm.vcpu_fd[0], KVM_SET_TSC_KHZ, (unsigned long)khz) < 0)
+		not_measured("KVM_SET_TSC_KHZ refused %d kHz", khz);
+	timed->ratio_bits = cpu_is_amd() ? SVM_RATIO_BITS : VMX_RATIO_BITS;
+	timed->ratio = scaling_ratio((uint64_t)khz, (uint64_t)host_khz, timed->ratio_bits);
+	set_msr(&timed->vm, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
+	vm_run(&timed->vm, 0);
+	require_master_clock(&timed->vm);
+	if (ioctl(timed->vm.vcpu_fd[0], KVM_GET_DEVICE_ATTR, &attr) < 0)
+		not_measured("the TSC offset is not known before v5.16");
+	check_guest_tsc(timed);
+}
+
+static int64_t clock_lag(struct timed_vm *timed)
+{
+	const struct vcpu_time *time = vm_memory(&timed->vm, GPA_VCPU_TIME);
+	struct clock_reading reading;
+
+	get_host_clock(timed, &reading);
+	return (int64_t)(guest_clock(time, guest_tsc(timed, reading.host_tsc)) - reading.clock);
+}
+
+void run_scaling(const struct bench_case *self)
+{
+	int host_khz, khz = GUEST_TSC_KHZ;
+	struct timed_vm scaled, plain;
+	int64_t lag;
+
+	(void)self;
+	if (!kvm_has(KVM_CAP_TSC_CONTROL))
+		not_measured("this host has no TSC scaling (KVM_CAP_TSC_CONTROL)");
+	host_khz = host_frequency();
+	if (abs(host_khz - khz) < host_khz / SAME_KHZ_FRACTION)
+		khz = OTHER_GUEST_TSC_KHZ;
+	create_timed(&plain, host_khz, host_khz);
+	create_timed(&scaled, khz, host_khz);
+	sleep_age();
+	lag = clock_lag(&scaled);
+
+	metric("host_khz", host_khz, "TSC frequency of the host");
+	metric("guest_khz", khz, "TSC frequency set for the guest");
+	metric("age_s", options.age_s, "age of the master clock snapshot");
+	metric("lag_ns", lag, "KVM_GET_CLOCK is behind the guest's own view by");
+	metric("lag_ns_per_s", rounded_div(lag, options.age_s), "and per second");
+	metric("control_lag_ns", clock_lag(&plain), "the same in a VM whose TSC is not scaled");
+	if (llabs(lag) > LAG_BOUND_NS)
+		affected("KVM_GET_CLOCK drifting from a scaled TSC (%s ns in %u s)", grouped(lag), options.age_s);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The smallest VM that has a clock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+#include "vm.h"
+
+/* Where Intel CPUs without unrestricted guest get what real mode takes: above the guest's memory, below the BIOS. */
+#define IDENTITY_MAP_ADDR	0xfffbc000ULL
+#define TSS_ADDR		0xfffbd000UL
+
+/* Real mode: bit 1 of the flags is always set. The guest halts, and halts again each time it is run. */
+#define RFLAGS_RESERVED	2
+static const uint8_t guest_code[] = {
+	/* hlt */
+	0xf4,
+	/* jmp -3 */
+	0xeb, 0xfd,
+};
+
+/* Documentation/virt/kvm/x86/cpuid.rst: the clock features, without which newer kernels may refuse the MSRs. */
+#define CPUID_SIGNATURE		0x40000000
+#define CPUID_FEATURES		0x40000001
+#define FEATURE_CLOCKSOURCE	(1 << 0)
+#define FEATURE_CLOCKSOURCE2	(1 << 3)
+#define FEATURE_STABLE		(1 << 24)
+#define NR_LEAVES		2
+
+struct one_msr {
+	struct kvm_msrs header;
+	struct kvm_msr_entry entry;
+};
+
+struct leaves {
+	struct kvm_cpuid2 header;
+	struct kvm_cpuid_entry2 entries[NR_LEAVES];
+};
+
+static int kvm_fd = -1;
+
+int kvm_open(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, KVM_GET_API_VERSION, NULL) != KVM_API_VERSION)
+		return -EPROTO;
+	kvm_fd = fd;
+	return 0;
+}
+
+int kvm_has(int cap)
+{
+	int value = ioctl(kvm_fd, KVM_CHECK_EXTENSION, cap);
+
+	return value < 0 ? 0 : value;
+}
+
+void vm_ioctl(int fd, unsigned long request, const void *arg, const char *name)
+{
+	if (ioctl(fd, request, arg) < 0)
+		failed("%s: %s", name, strerror(errno));
+}
+
+void *vm_memory(struct vm *vm, uint64_t gpa)
+{
+	return vm->memory + gpa;
+}
+
+static void set_cpuid(int vcpu_fd)
+{
+	struct leaves leaves;
+
+	memset(&leaves, 0, sizeof(leaves));
+	leaves.header.nent = NR_LEAVES;
+	leaves.entries[0].function = CPUID_SIGNATURE;
+	leaves.entries[0].eax = CPUID_FEATURES;
+	memcpy(&leaves.entries[0].ebx, "KVMK", sizeof(__u32));
+	memcpy(&leaves.entries[0].ecx, "VMKV", sizeof(__u32));
+	memcpy(&leaves.entries[0].edx, "M\0\0", sizeof(__u32));
+	leaves.entries[1].function = CPUID_FEATURES;
+	leaves.entries[1].eax = FEATURE_CLOCKSOURCE | FEATURE_CLOCKSOURCE2 | FEATURE_STABLE;
+	vm_ioctl(vcpu_fd, KVM_SET_CPUID2, &leaves, "KVM_SET_CPUID2");
+}
+
+void vm_add_vcpu(struct vm *vm)
+{
+	unsigned long id = vm->nr_vcpus;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_run *run;
+	int fd, size;
+
+	fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
+	if (fd < 0)
+		failed("KVM_CREATE_VCPU: %s", strerror(errno));
+	size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
+	if (size < 0)
+		failed("KVM_GET_VCPU_MMAP_SIZE: %s", strerror(errno));
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (run == MAP_FAILED)
+		failed("mmap of the vCPU: %s", strerror(errno));
+
+	set_cpuid(fd);
+	vm_ioctl(fd, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
+	sregs.cs.base = GPA_CODE;
+	sregs.cs.selector = 0;
+	vm_ioctl(fd, KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
+	memset(&regs, 0, sizeof(regs));
+	regs.rflags = RFLAGS_RESERVED;
+	vm_ioctl(fd, KVM_SET_REGS, &regs, "KVM_SET_REGS");
+
+	vm->vcpu_fd[id] = fd;
+	vm->run[id] = run;
+	vm->nr_vcpus++;
+}
+
+void vm_create(struct vm *vm, unsigned int nr_vcpus)
+{
+	struct kvm_userspace_memory_region region = {
+		.memory_size = GUEST_MEMORY_SIZE,
+	};
+	__u64 identity_map = IDENTITY_MAP_ADDR;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+	if (vm->fd < 0)
+		failed("KVM_CREATE_VM: %s", strerror(errno));
+	vm->memory = mmap(NULL, GUEST_MEMORY_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (vm->memory == MAP_FAILED)
+		failed("mmap of the guest's memory: %s", strerror(errno));
+	memcpy(vm_memory(vm, GPA_CODE), guest_code, sizeof(guest_code));
+
+	vm_ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map, "KVM_SET_IDENTITY_MAP_ADDR");
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDR) < 0)
+		failed("KVM_SET_TSS_ADDR: %s", strerror(errno));
+	region.userspace_addr = (uintptr_t)vm->memory;
+	vm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
+	while (vm->nr_vcpus < nr_vcpus)
+		vm_add_vcpu(vm);
+}
+
+void vm_run(struct vm *vm, unsigned int vcpu)
+{
+	while (ioctl(vm->vcpu_fd[vcpu], KVM_RUN, NULL) < 0) {
+		if (errno != EINTR && errno != EAGAIN)
+			failed("KVM_RUN: %s", strerror(errno));
+	}
+	if (vm->run[vcpu]->exit_reason != KVM_EXIT_HLT)
+		failed("KVM_RUN: the guest did not reach its hlt, exit reason %u", vm->run[vcpu]->exit_reason);
+}
+
+void vm_create_running(struct vm *vm, unsigned int nr_vcpus)
+{
+	unsigned int i;
+
+	vm_create(vm, nr_vcpus);
+	for (i = 0; i < nr_vcpus; i++)
+		vm_run(vm, i);
+}
+
+void get_clock(struct vm *vm, struct clock_reading *reading)
+{
+	vm_ioctl(vm->fd, KVM_GET_CLOCK, reading, "KVM_GET_CLOCK");
+}
+
+void set_clock(struct vm *vm, const struct clock_reading *reading)
+{
+	vm_ioctl(vm->fd, KVM_SET_CLOCK, reading, "KVM_SET_CLOCK");
+}
+
+uint64_t get_msr(struct vm *vm, unsigned int vcpu, uint32_t index)
+{
+	struct one_msr msr = {
+		.header.nmsrs = 1,
+		.entry.index = index,
+	};
+
+	if (ioctl(vm->vcpu_fd[vcpu], KVM_GET_MSRS, &msr) != 1)
+		failed("KVM_GET_MSRS: the kernel refused MSR 0x%x", index);
+	return msr.entry.data;
+}
+
+void set_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value)
+{
+	struct one_msr msr = {
+		.header.nmsrs = 1,
+		.entry.index = index,
+		.entry.data = value,
+	};
+
+	if (ioctl(vm->vcpu_fd[vcpu], KVM_SET_MSRS, &msr) != 1)
+		failed("KVM_SET_MSRS: the kernel refused MSR 0x%x", index);
+}
+
+bool kernel_has_realtime(void)
+{
+	return kvm_has(KVM_CAP_ADJUST_CLOCK) & KVM_CLOCK_REALTIME;
+}
+
+void require_master_clock(struct vm *vm)
+{
+	struct clock_reading reading;
+
+	get_clock(vm, &reading);
+	if (!(reading.flags & KVM_CLOCK_TSC_STABLE))
+		not_measured("the master clock is not in use");
+}
+
+void require_realtime(const struct clock_reading *reading)
+{
+	if (has_realtime(reading))
+		return;
+	if (!kernel_has_realtime())
+		not_measured("KVM_GET_CLOCK has no KVM_CLOCK_REALTIME before v5.16");
+	not_measured("KVM_GET_CLOCK gives no realtime here");
+}
