@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The steps of scripts/test: step_NAME. Each calls pass, fail, check or count for what it finds.
+# Usage: . scripts/test-steps.sh (by scripts/test)
+# shellcheck shell=bash disable=SC2154 # the variables are those of scripts/test
+
+# What QEMU's emulated CPU has but does not announce by itself: a constant TSC, TSC scaling.
+readonly CONSTANT_CPU=max,+invtsc,x-force-features=on
+readonly SCALING_CPU=max,+invtsc,+tsc-scale,x-force-features=on
+
+# copy_series: the project's files in a folder of their own, so that series can be cut there and trees made there.
+copy_series() {
+	rm -rf "$work/top"
+	mkdir -p "$work/top"
+	cp -a "$TOP"/{scripts,bases,config,guest,patches} "$work/top/"
+}
+
+# rig SCRIPT ARGUMENT...: a script of that copy, with trees and output below build/test.
+rig() { BUILD=$work "$work/top/scripts/$1" "${@:2}"; }
+
+step_scripts() {
+	check shellcheck shellcheck -x -P "$TOP/scripts" "$TOP"/scripts/* "$TOP/.ci/run" "$TOP/guest/init" "$TOP/guest/ktap-run"
+	check bench-build make -C "$TOP/bench" OUT="$work/bench" all
+}
+
+step_fixtures() {
+	local file tap
+	for file in "$TOP"/tests/*.bats; do
+		# boot.bats needs a kernel: it belongs to the step selftest.
+		[ "$(basename "$file")" != boot.bats ] || continue
+		tap=$log/$(basename "$file").tap
+		bats --tap "$file" >"$tap" 2>&1 || true
+		count_tap "$(basename "$file")" "$tap"
+	done
+}
+
+# count_tap NAME FILE: TAP of bats; a plan that was not kept is a failure.
+count_tap() {
+	local p f s n
+	p=$(grep -c '^ok [0-9]' "$2" || true)
+	s=$(grep -c '^ok [0-9].*# skip' "$2" || true)
+	f=$(grep -c '^not ok [0-9]' "$2" || true)
+	n=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$2" | head -n 1)
+	[ "$s" = 0 ] || grep '# skip' "$2" >&2
+	if [ "$((p + f))" != "${n:-none}" ]; then
+		fail "$1: $((p + f)) of ${n:-an unknown number of} tests gave a result ($2)"
+	else
+		count "$1" "$((p - s)) passed, $f failed, $s skipped"
+	fi
+}
+
+# The series applies to the plain source by git am alone, as anybody would do it.
+step_plain() {
+	local repo plain=$work/plain-$BASE
+	repo=$(rig import)
+	rm -rf "$plain"
+	git clone -q --no-checkout --shared "$repo" "$plain"
+	plain_am() (
+		cd "$plain"
+		git read-tree base 2>/dev/null || git read-tree HEAD
+		sed "s|^|$TOP/patches/$BASE/|" "$TOP/patches/$BASE/series" |
+			GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost xargs git am --no-3way
+	)
+	git -C "$plain" sparse-checkout set arch/x86/kvm
+	check "$BASE-git-am" plain_am
+}
+
+# The trees's commits give the same patches again, byte for byte.
+step_refresh() {
+	check "$BASE-tree" rig tree
+	check "$BASE-refresh" rig refresh
+	check "$BASE-refresh-is-a-no-op" diff -r "$TOP/patches/$BASE" "$work/top/patches/$BASE"
+}
+
+# Every patch builds, without a warning, and boots.
+step_build() {
+	local n=0 patch test series=$work/top/patches/$BASE/series
+	test=$(rig kselftests x86_64/kvm_clock_test)
+	: >"$series"
+	while read -r patch; do
+		n=$((n + 1))
+		echo "$patch" >>"$series"
+		build_prefix() {
+			rig kernel && ! grep -i 'warning:' "$work"/log/kernel-*-patched-rig.log &&
+				FILES=$test CMD=./kvm_clock_test rig vm
+		}
+		check "$BASE-build-$(printf %02d "$n")" build_prefix
+	done <"$TOP/patches/$BASE/series"
+	copy_series
+}
+
+# selftest NAME VARIANT: by scripts/selftest with the environment given; the KTAP is kept under NAME.
+selftest() {
+	local counts
+	counts=$(RESULTS=$results/$1.ktap VARIANT=$2 rig selftest "${@:3}" 2>"$log/$1.log") || true
+	echo "${counts:-lost}"
+}
+
+step_selftest() {
+	local kernel
+	kernel=$(rig kernel)
+	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/boot.bats" >"$log/boot.bats.tap" 2>&1 || true
+	count_tap boot.bats "$log/boot.bats.tap"
+	count "$BASE-patched" "$(selftest "$BASE-patched" patched)"
+	count "$BASE-patched-constant-tsc" "$(CPU=$CONSTANT_CPU selftest "$BASE-patched-constant-tsc" patched)"
+	count "$BASE-patched-scaling" "$(CPU=$SCALING_CPU selftest "$BASE-patched-scaling" patched)"
+	count "$BASE-patched-hpet" "$(APPEND=clocksource=hpet selftest "$BASE-patched-hpet" patched)"
+	count "$BASE-patched-acpi_pm" "$(APPEND=clocksource=acpi_pm selftest "$BASE-patched-acpi_pm" patched)"
+}
+
+# cases FILE: the selftest's cases and their results, one a line.
+cases() { sed -n 's/^  \(ok\|not ok\) [0-9]* \([^ ]*\)\( # SKIP.*\)\?$/\1 \2\3/p' "$1" | sed 's/ # SKIP.*/ skip/'; }
+
+# On stock the cases that the series cures fail, each of them, and no other.
+step_stock() {
+	local name
+	selftest "$BASE-stock" stock >/dev/null
+	for name in $(sed 's/#.*//' "$TOP/tests/expect/$BASE-stock-fails"); do
+		if cases "$results/$BASE-stock.ktap" | grep -qx "not ok $name"; then
+			pass "$BASE-stock: $name fails, as it must"
+		else
+			fail "$BASE-stock: $name does not fail: it proves nothing ($results/$BASE-stock.ktap)"
+		fi
+	done
+	for name in $(cases "$results/$BASE-stock.ktap" | sed -n 's/^not ok //p'); do
+		grep -qw "$name" "$TOP/tests/expect/$BASE-stock-fails" ||
+			fail "$BASE-stock: $name fails, but is not in tests/expect/$BASE-stock-fails"
+	done
+}
+
+# The base's own clock tests give on patched what they give on stock.
+step_clock_tests() {
+	local variant
+	for variant in stock patched; do
+		# shellcheck disable=SC2086 # a list
+		selftest "$BASE-clock-tests-$variant" $variant $CLOCK_TESTS >/dev/null
+		sed -n 's/^\(ok\|not ok\) [0-9]* /\1 /p' "$results/$BASE-clock-tests-$variant.ktap" >"$results/$BASE-clock-tests-$variant"
+	done
+	same() { [ "$(wc -l <"$results/$BASE-clock-tests-stock")" = "$(wc -w <<<"$CLOCK_TESTS")" ] &&
+		diff "$results/$BASE-clock-tests-stock" "$results/$BASE-clock-tests-patched"; }
+	check "$BASE-clock-tests-same-as-stock" same
+}
+
+# 100,000 epochs, idle and loaded, with and without a constant TSC, in the distribution's kernel and in the rig's.
+step_exact() {
+	cp -a "$TOP/bench" "$work/top/"
+	KERNEL=distro check "$BASE-run-distro" rig run
+	KERNEL=rig check "$BASE-run-rig" rig run
+}
+
+# A 32-bit host: builds clean at W=1, boots, and is exact by the 32-bit bench.
+step_i386() {
+	local boot
+	check "$BASE-i386-build" rig kernel i386
+	boot=$work/tree/$BASE/out-rig-i386
+	i386_warnings() {
+		touch "$work/tree/$BASE"/arch/x86/kvm/{x86,xen,pmu}.c
+		(. "$TOP/scripts/kbuild.sh" && kmake "$work/tree/$BASE" O="$boot" LOCALVERSION= W=1 arch/x86/kvm/x86.o arch/x86/kvm/xen.o arch/x86/kvm/pmu.o) 2>&1 | tee /dev/stderr | (! grep -q 'warning:')
+	}
+	check "$BASE-i386-W=1" i386_warnings
+	i386_bench() {
+		BOOT=$boot/boot FILES=$work/bench/kvm-clock-bench32 CMD='./kvm-clock-bench32 --json --case msr --case msr_old --case before --case trips --case versions --case future' rig vm >"$results/$BASE-i386.json" &&
+			jq -e '.affected == [] and .cases.msr.worst_ns <= 2 and .cases.msr.tries == .cases.msr.bracketed' "$results/$BASE-i386.json"
+	}
+	check "$BASE-i386-exact" i386_bench
+}
