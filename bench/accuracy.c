@@ -310,7 +310,7 @@ void run_before(const struct bench_case *self)
 }
 
 /* By the TSC offset where there is such an attribute (v5.16), else by a TSC that cannot pass for a synchronised one. */
-static void make_tsc_unequal(struct vm *vm, unsigned int vcpu)
+void make_tsc_unequal(struct vm *vm, unsigned int vcpu)
 {
 	uint64_t offset = 0;
 	struct kvm_device_attr attr = {

@@ -93,8 +93,9 @@ void run_trips(const struct bench_case *self);
 void run_resnapshot(const struct bench_case *self);
 void run_future(const struct bench_case *self);
 
-/* versions.c, scaling.c */
+/* versions.c, scaling.c, cost.c */
 void run_versions(const struct bench_case *self);
 void run_scaling(const struct bench_case *self);
+void run_cost(const struct bench_case *self);
 
 #endif /* BENCH_H */

@@ -70,6 +70,7 @@ static const struct bench_case cases[] = {
 	{ "versions", "two vCPUs that write one wall clock address", false, run_versions },
 	{ "future", "a clock set beyond real time", false, run_future },
 	{ "scaling", "KVM_GET_CLOCK against the guest's own view, TSC scaled", false, run_scaling },
+	{ "cost", "what the paths cost, in ticks of the TSC", false, run_cost },
 };
 
 #define ARRAY_SIZE(array)	((unsigned int)(sizeof(array) / sizeof((array)[0])))

@@ -131,4 +131,7 @@ static inline int64_t reading_epoch(const struct clock_reading *reading)
 	return (int64_t)(reading->realtime - reading->clock);
 }
 
+/* accuracy.c: puts the vCPU's TSC far from the others', which keeps the master clock off from the next run on. */
+void make_tsc_unequal(struct vm *vm, unsigned int vcpu);
+
 #endif /* VM_H */
