@@ -10,7 +10,7 @@ export BASE VARIANT ACCEL KERNEL CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V U
 # An empty variable is an unset one.
 unexport $(foreach v,BASE VARIANT ACCEL KERNEL CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES,$(if $($(v)),,$(v)))
 
-.PHONY: help run test tree refresh selftest kernel vm clean distclean
+.PHONY: help run test tree refresh selftest kernel vm mutants clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -48,10 +48,18 @@ vm: ## boots that kernel; CMD='...' runs it there, else an interactive shell
 	@scripts/kernel >/dev/null
 	@scripts/vm
 
+mutants: ## breaks the cure on purpose, one way at a time; every mutant must be caught (NAMES='a b' picks)
+	@scripts/packages mutants
+	@scripts/mutants $(NAMES)
+
 clean: ## removes build/, unless a tree there holds work that is not in patches/
 	@scripts/clean
 
-distclean: ## removes the caches too
+distmutants: ## breaks the cure on purpose, one way at a time; every mutant must be caught (NAMES='a b' picks)
+	@scripts/packages mutants
+	@scripts/mutants $(NAMES)
+
+clean: ## removes the caches too
 	@scripts/clean --cache
 
 #: BASE=6.1           kernel line: a file name of bases/

@@ -10,6 +10,9 @@ export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_USER=r
 # Depend mode: a file that was never seen is preprocessed once, not twice.
 export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=5G CCACHE_DEPEND=1 CCACHE_NOHASHDIR=1
 
+# depmod and modinfo are where a user's PATH does not look.
+PATH=$PATH:/usr/sbin:/sbin
+
 # kmake TREE ARGUMENT...
 kmake() {
 	make -C "$1" CC="ccache gcc" HOSTCC="ccache gcc" -j "$J" ${V:+V=1} "${@:2}"

@@ -1,0 +1,363 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
+# scripts/tree, scripts/refresh and scripts/clean on a toy kernel: no work is ever lost, and refresh is a no-op after tree.
+
+bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/synthetic.bash"
+
+setup_file() {
+	export REPO=$BATS_FILE_TMPDIR/repo
+	packages 9.9.7-1
+	suite
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR/seed
+	variables
+	top "$BATS_FILE_TMPDIR/top"
+	"$BATS_FILE_TMPDIR/top/scripts/import"
+}
+
+setup() {
+	variables
+	cp -r "$BATS_FILE_TMPDIR/seed/cache" "$CACHE"
+	cp -r "$BATS_FILE_TMPDIR/top" "$BATS_TEST_TMPDIR/top"
+	cd "$BATS_TEST_TMPDIR/top"
+	tree=$BUILD/tree/9.9
+	file=$tree/arch/x86/kvm/x86.c
+	series=$PWD/patches/9.9
+	two_patches
+}
+
+git_in() { git -C "$tree" -c user.name='A Developer' -c user.email=dev@localhost "$@"; }
+
+# edit N TEXT: line N of x86.c becomes TEXT.
+edit() { sed -i "$1s/.*/$2/" "$file"; }
+
+# two_patches: a series of two, as refresh writes it.
+two_patches() {
+	scripts/tree
+	edit 10 'int ten;'
+	git_in commit -qam 'KVM: x86: Make ten'
+	edit 30 'int thirty;'
+	git_in commit -qam "$(printf 'KVM: x86: [RFC] Make thirty\n\nWith a body.\n\nLink: somewhere')"
+	scripts/refresh
+	echo 'the cover letter' >"$series/cover"
+	rm -rf "$BUILD"
+}
+
+# untouched COMMAND...: fails with status 2, and changes nothing in the tree or in patches/.
+untouched() {
+	local before
+	before=$(state)
+	run "$@"
+	[ "$status" = 2 ]
+	[ "$(state)" = "$before" ]
+}
+
+state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL=C sort | xargs -d '\n' sha256sum; }
+
+@test "tree: series applied on branch series, plain source as tag base, path on stdout" {
+	run --separate-stderr scripts/tree
+	[ "$status" = 0 ]
+	[ "$output" = "$tree" ]
+	[ "$(git_in log --format=%s base..series)" = $'KVM: x86: [RFC] Make thirty\nKVM: x86: Make ten' ]
+	[ "$(git_in log -1 --format=%an series)" = 'A Developer' ]
+	[ "$(git_in status --porcelain)" = "" ]
+	grep -q 'int thirty;' "$file"
+	first=$(git_in rev-parse HEAD)
+	rm -rf "$BUILD"
+	scripts/tree
+	[ "$(git_in rev-parse HEAD)" = "$first" ]
+	[ "$(VARIANT=stock scripts/tree 2>/dev/null)" = "$BUILD/stock/9.9" ]
+	grep -q 'int line_10;' "$BUILD/stock/9.9/arch/x86/kvm/x86.c"
+	[ "$(git -C "$BUILD/stock/9.9" rev-parse HEAD)" = "$(git_in rev-parse base)" ]
+}
+
+@test "tree: no series, or an empty one, is the plain source" {
+	rm -r "$series"
+	scripts/tree
+	[ "$(git_in rev-parse HEAD)" = "$(git_in rev-parse base)" ]
+	mkdir -p "$series"
+	: >"$series/series"
+	scripts/tree
+	[ "$(git_in rev-parse HEAD)" = "$(git_in rev-parse base)" ]
+}
+
+@test "tree: the user's git configuration plays no part" {
+	printf '[user]\nname = Somebody\nemail = else@localhost\n[format]\nnumbered = true\n[diff]\nnoprefix = true\n[am]\nthreeWay = true\n[core]\nautocrlf = true\n' \
+		>"$BATS_TEST_TMPDIR/gitconfig"
+	scripts/tree
+	first=$(git_in rev-parse HEAD)
+	rm -rf "$BUILD"
+	export GIT_CONFIG_GLOBAL=$BATS_TEST_TMPDIR/gitconfig GIT_AUTHOR_NAME=Somebody GIT_DIR=/nowhere
+	scripts/tree
+	cp -r "$series" "$BATS_TEST_TMPDIR/before"
+	scripts/refresh
+	unset GIT_CONFIG_GLOBAL GIT_AUTHOR_NAME GIT_DIR
+	[ "$(git_in rev-parse HEAD)" = "$first" ]
+	diff -r "$BATS_TEST_TMPDIR/before" "$series"
+}
+
+@test "tree: a patch that does not apply is named, and leaves no tree" {
+	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/0002-*
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "patches/9.9/0002-KVM-x86-RFC-Make-thirty.patch does not apply to linux-source-9.9 9.9.7-1"
+	log=$(grep -o '(log [^)]*' <<<"$output" | cut -c6-)
+	grep -q 'patch does not apply' "$log"
+	[ ! -e "$tree" ]
+	[ ! -e "$tree.new" ]
+}
+
+@test "tree: no fuzz" {
+	# Line 29, context of the second patch, is another in the source than in the patch.
+	sed -i 's/^ int line_29;/ int line_2x;/' "$series"/0002-*
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "0002-KVM-x86-RFC-Make-thirty.patch does not apply"
+}
+
+@test "tree: a patch that series names and is not there" {
+	rm "$series"/0002-*
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "0002-KVM-x86-RFC-Make-thirty.patch does not exist"
+}
+
+@test "tree: a newer series goes into a tree without work, and only touches what differs" {
+	scripts/tree
+	touch -d '2001-01-01' "$tree/Makefile" "$file"
+	run --separate-stderr scripts/tree
+	[ "$(stat -c %Y "$file")" = "$(date -d 2001-01-01 +%s)" ]
+	sed -i 's/^+int thirty;/+int other;/' "$series"/0002-*
+	scripts/tree
+	grep -q 'int other;' "$file"
+	[ "$(stat -c %Y "$tree/Makefile")" = "$(date -d 2001-01-01 +%s)" ]
+	[ "$(stat -c %Y "$file")" != "$(date -d 2001-01-01 +%s)" ]
+	[ "$(git_in status --porcelain)" = "" ]
+	# One that does not apply leaves the older one.
+	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/0002-*
+	untouched scripts/tree
+	says "does not apply"
+	grep -q 'int other;' "$file"
+	[ "$(git_in status --porcelain)" = "" ]
+}
+
+@test "tree: build output outlives a newer series; output that was there first is kept" {
+	mkdir -p "$tree/out-distro"
+	echo built >"$tree/out-distro/file"
+	scripts/tree
+	[ -e "$tree/out-distro/file" ]
+	[ "$(git_in status --porcelain)" = "" ]
+}
+
+@test "tree: with work in it, the tree is left as it is; its path is printed all the same" {
+	scripts/tree
+	edit 20 'int mine;'
+	before=$(state)
+	run --separate-stderr scripts/tree
+	[ "$status" = 0 ]
+	[ "$output" = "$tree" ]
+	grep -q 'has uncommitted changes: left as it is' <<<"$stderr"
+	git_in commit -qam mine
+	run --separate-stderr scripts/tree
+	[ "$status" = 0 ]
+	grep -q 'has commits that are not in patches/9.9: left as it is' <<<"$stderr"
+	# With a newer series on top of that somebody must decide.
+	sed -i 's/^+int thirty;/+int other;/' "$series"/0002-*
+	untouched scripts/tree
+	says "patches/9.9 or the source of 9.9 has changed since"
+	grep -q 'int mine;' "$file"
+}
+
+@test "tree: stock that was edited is an error" {
+	VARIANT=stock scripts/tree
+	echo >>"$BUILD/stock/9.9/Makefile"
+	VARIANT=stock run scripts/tree
+	[ "$status" = 2 ]
+	says "$BUILD/stock/9.9 has uncommitted changes, but stock is the plain base"
+}
+
+@test "tree: no disk space" {
+	program df 'echo "Filesystem 1048576-blocks Used Available Capacity Mounted"; echo "toy 1000 993 7 99% /"'
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "only 7 MB are free there"
+	says "BUILD="
+	[ ! -e "$tree" ]
+}
+
+@test "tree: one that was interrupted is made by the next run" {
+	mkdir -p "$tree.new/.git"
+	echo half >"$tree.new/.git/HEAD"
+	scripts/tree
+	[ "$(git_in status --porcelain)" = "" ]
+	[ ! -e "$tree.new" ]
+}
+
+@test "tree: two at the same time" {
+	scripts/tree >"$BATS_TEST_TMPDIR/one" 2>&1 3>&- &
+	run --separate-stderr scripts/tree
+	wait $!
+	[ "$status" = 0 ]
+	[ "$output" = "$tree" ]
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/one")" = "$tree" ]
+	git_in fsck --strict
+	[ "$(git_in status --porcelain)" = "" ]
+}
+
+@test "LINUX=: HEAD of a git tree, which is only read" {
+	kernel "$BATS_TEST_TMPDIR/own"
+	git init -q "$BATS_TEST_TMPDIR/own"
+	own() { git -C "$BATS_TEST_TMPDIR/own" -c user.name=a -c user.email=b "$@"; }
+	own add -A
+	own commit -qm one
+	echo changed >>"$BATS_TEST_TMPDIR/own/Makefile"
+	before=$(cd "$BATS_TEST_TMPDIR/own" && find . -type f -printf '%p %T@ ' -exec sha256sum {} +)
+	chmod -R a-w "$BATS_TEST_TMPDIR/own"
+	export LINUX=$BATS_TEST_TMPDIR/own
+	run scripts/tree
+	[ "$status" = 0 ]
+	says "LINUX=$LINUX has 1 files with uncommitted changes: they are left out"
+	tree=$BUILD/tree/9.9-linux
+	[ "${lines[-1]}" = "$tree" ]
+	[ "$(git_in rev-parse base)" = "$(own rev-parse HEAD)" ]
+	grep -q 'int thirty;' "$tree/arch/x86/kvm/x86.c"
+	run ! grep -q changed "$tree/Makefile"
+	echo more >>"$tree/empty"
+	git_in commit -qam more
+	diff <(echo "$before") <(cd "$BATS_TEST_TMPDIR/own" && find . -type f -printf "%p %T@ " -exec sha256sum {} +)
+	rm -rf "$BATS_TEST_TMPDIR/own"
+	git_in fsck --strict
+	untouched scripts/refresh
+	says "LINUX= is not for refresh"
+}
+
+@test "refresh: a no-op right after tree, byte for byte" {
+	scripts/tree
+	before=$(state)
+	run scripts/refresh
+	[ "$status" = 0 ]
+	says "2 patches, 0 files changed"
+	[ "$(state)" = "$before" ]
+	[ "$(cat "$series/cover")" = 'the cover letter' ]
+}
+
+@test "refresh: amended, added and dropped commits; then tree has nothing to do" {
+	scripts/tree
+	git_in reset -q --hard HEAD^
+	edit 20 'int twenty;'
+	git_in commit -qam 'KVM: x86: Make twenty'
+	echo 'int new;' >"$tree/new.c"
+	git_in add -A
+	git_in commit -qm 'KVM: x86: Add a file'
+	scripts/refresh
+	[ "$(cat "$series/series")" = $'0001-KVM-x86-Make-ten.patch\n0002-KVM-x86-Make-twenty.patch\n0003-KVM-x86-Add-a-file.patch' ]
+	[ "$(cd "$series" && ls)" = $'0001-KVM-x86-Make-ten.patch\n0002-KVM-x86-Make-twenty.patch\n0003-KVM-x86-Add-a-file.patch\ncover\nseries' ]
+	head=$(git_in rev-parse HEAD)
+	run scripts/tree
+	[ "$output" = "$tree" ]
+	[ "$(git_in rev-parse HEAD)" = "$head" ]
+	rm -rf "$BUILD"
+	scripts/tree
+	[ "$(git_in rev-parse 'HEAD^{tree}')" = "$(git_in rev-parse 'series^{tree}')" ]
+	grep -q 'int new;' "$tree/new.c"
+	scripts/refresh
+}
+
+@test "refresh: uncommitted work is refused and kept" {
+	scripts/tree
+	edit 20 'int mine;'
+	untouched scripts/refresh
+	says "has uncommitted changes (arch/x86/kvm/x86.c): commit or stash them first"
+	git_in checkout -q .
+	echo >"$tree/untracked.c"
+	untouched scripts/refresh
+	says "untracked.c"
+}
+
+@test "refresh: an unfinished rebase is refused" {
+	scripts/tree
+	git_in rebase -q --exec false HEAD^ || true
+	untouched scripts/refresh
+	says "an unfinished rebase: finish or abort it first"
+}
+
+@test "refresh: patches that changed since the tree was made are not written over" {
+	scripts/tree
+	sed -i 's/^With a body/With another body/' "$series"/0002-*
+	untouched scripts/refresh
+	says "patches/9.9 has changed since"
+}
+
+@test "refresh: no tree, stock, another branch, a merge" {
+	run scripts/refresh
+	[ "$status" = 2 ]
+	says "make tree BASE=9.9 first"
+	scripts/tree
+	VARIANT=stock untouched scripts/refresh
+	says "VARIANT=stock is not for refresh"
+	git_in checkout -q -b other
+	untouched scripts/refresh
+	says "HEAD is not on branch series"
+	git_in commit -q --allow-empty -m other
+	git_in checkout -q series
+	git_in commit -q --allow-empty -m ours
+	git_in merge -q --no-edit other
+	untouched scripts/refresh
+	says "a series is linear"
+}
+
+@test "refresh: one that was interrupted is done by the next run" {
+	scripts/tree
+	edit 31 'int more;'
+	git_in commit -qa --amend --no-edit
+	# shellcheck disable=SC2016 # for the program
+	program mv 'case $* in *patches*) kill -KILL $PPID;; *) exec /bin/mv "$@";; esac'
+	run scripts/refresh
+	[ "$status" != 0 ]
+	rm "$BATS_TEST_TMPDIR/bin/mv"
+	rm "$series/series"
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "run make refresh BASE=9.9 again"
+	scripts/refresh
+	grep -q 'int more;' "$series"/0002-*
+	rm -rf "$BUILD"
+	scripts/tree
+	grep -q 'int more;' "$file"
+}
+
+@test "clean: a BUILD that is no build folder" {
+	mkdir -p "$BATS_TEST_TMPDIR/top/some"
+	BUILD=$BATS_TEST_TMPDIR run scripts/clean
+	[ "$status" = 2 ]
+	says "BUILD=$BATS_TEST_TMPDIR holds the scripts themselves"
+	[ -d "$BATS_TEST_TMPDIR/top/some" ]
+}
+
+@test "clean: removes build/, unless a tree holds work" {
+	scripts/tree
+	VARIANT=stock scripts/tree
+	edit 20 'int mine;'
+	untouched scripts/clean
+	says "$tree has uncommitted changes"
+	git_in commit -qam mine
+	untouched scripts/clean --cache
+	says "$tree has commits that are not in patches/9.9"
+	[ -d "$CACHE/git" ]
+	git_in branch -q saved
+	git_in reset -q --hard HEAD^
+	untouched scripts/clean
+	says "commits on other branches"
+	git_in branch -q -D saved
+	edit 20 'int mine;'
+	git_in stash -q
+	untouched scripts/clean
+	says "a stash"
+	git_in stash drop -q
+	scripts/clean
+	[ ! -e "$BUILD" ]
+	[ -d "$CACHE/git" ]
+	scripts/clean --cache
+	[ ! -e "$CACHE" ]
+}
