@@ -55,11 +55,7 @@ mutants: ## breaks the cure on purpose, one way at a time; every mutant must be 
 clean: ## removes build/, unless a tree there holds work that is not in patches/
 	@scripts/clean
 
-distmutants: ## breaks the cure on purpose, one way at a time; every mutant must be caught (NAMES='a b' picks)
-	@scripts/packages mutants
-	@scripts/mutants $(NAMES)
-
-clean: ## removes the caches too
+distclean: ## removes the caches too
 	@scripts/clean --cache
 
 #: BASE=6.1           kernel line: a file name of bases/

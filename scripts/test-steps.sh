@@ -120,6 +120,7 @@ cases() { sed -n 's/^  \(ok\|not ok\) [0-9]* \([^ ]*\)\( # SKIP.*\)\?$/\1 \2\3/p
 step_stock() {
 	local name
 	selftest "$BASE-stock" stock >/dev/null
+	# shellcheck disable=SC2013 # one word a case
 	for name in $(sed 's/#.*//' "$TOP/tests/expect/$BASE-stock-fails"); do
 		if cases "$results/$BASE-stock.ktap" | grep -qx "not ok $name"; then
 			pass "$BASE-stock: $name fails, as it must"
