@@ -121,7 +121,7 @@ step_stock() {
 	local name
 	selftest "$BASE-stock" stock >/dev/null
 	# shellcheck disable=SC2013 # one word a case
-	for name in $(sed 's/#.*//' "$TOP/tests/expect/$BASE-stock-fails"); do
+	for name in $(sed 's/#.*//; /^?/d' "$TOP/tests/expect/$BASE-stock-fails"); do
 		if cases "$results/$BASE-stock.ktap" | grep -qx "not ok $name"; then
 			pass "$BASE-stock: $name fails, as it must"
 		else
@@ -129,7 +129,7 @@ step_stock() {
 		fi
 	done
 	for name in $(cases "$results/$BASE-stock.ktap" | sed -n 's/^not ok //p'); do
-		grep -qw "$name" "$TOP/tests/expect/$BASE-stock-fails" ||
+		grep -qx "?\?$name" "$TOP/tests/expect/$BASE-stock-fails" ||
 			fail "$BASE-stock: $name fails, but is not in tests/expect/$BASE-stock-fails"
 	done
 }
