@@ -154,7 +154,7 @@ own_suite() {
 
 @test "import: the same source is the same commit, and git finds nothing to say about it" {
 	repo=$(scripts/import)
-	[ "$repo" = "$CACHE/git/linux-source-9.9-9.9.7-1.git" ]
+	[[ $repo = "$CACHE"/git/linux-source-9.9-9.9.7-1-*.git ]]
 	git --git-dir="$repo" fsck --strict
 	mkdir "$BATS_TEST_TMPDIR/out"
 	git --git-dir="$repo" archive base | tar -x -C "$BATS_TEST_TMPDIR/out"
@@ -168,6 +168,17 @@ own_suite() {
 	[ "$(git -C "$BATS_TEST_TMPDIR/own" write-tree)" = "$(git --git-dir="$repo" rev-parse "base^{tree}")" ]
 	rm -rf "$repo"
 	[ "$(git --git-dir="$(scripts/import)" rev-parse base)" = "$first" ]
+}
+
+@test "import: what Debian adds to .gitignore does not hide new files" {
+	mkdir -p "$BATS_TEST_TMPDIR/linux-9.9"
+	printf '*.o\n/*\n!/debian/\n' >"$BATS_TEST_TMPDIR/linux-9.9/.gitignore"
+	git init -q --bare "$BATS_TEST_TMPDIR/repo"
+	tar -C "$BATS_TEST_TMPDIR" -c linux-9.9 | scripts/tar-to-git "$BATS_TEST_TMPDIR/repo" test
+	[ "$(git --git-dir="$BATS_TEST_TMPDIR/repo" show base:.gitignore)" = '*.o' ]
+	run scripts/tar-to-git "$BATS_TEST_TMPDIR/repo" test <<<"no tar"
+	[ "$status" = 1 ]
+	[[ $output = *"tar-to-git: error: "* ]]
 }
 
 @test "import: an interrupted import is begun again by the next run" {

@@ -3,7 +3,7 @@
 # scripts/mutants with a toy kernel of one file: what its lines say is what the toy selftest does on it. Nothing is compiled or
 # booted.
 
-# shellcheck disable=SC2154 # bats sets stderr and stderr_lines
+# shellcheck disable=SC2016,SC2154 # what expands in the toy scripts only; bats sets stderr and stderr_lines
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/synthetic.bash"
