@@ -11,7 +11,7 @@ readonly SCALING_CPU=max,+invtsc,+tsc-scale,x-force-features=on
 copy_series() {
 	rm -rf "$work/top"
 	mkdir -p "$work/top"
-	cp -a "$TOP"/{scripts,bases,config,guest,patches} "$work/top/"
+	cp -a "$TOP"/{scripts,bases,config,guest,patches,tests} "$work/top/"
 }
 
 # rig SCRIPT ARGUMENT...: a script of that copy, with trees and output below build/test.
@@ -145,6 +145,12 @@ step_clock_tests() {
 	same() { [ "$(wc -l <"$results/$BASE-clock-tests-stock")" = "$(wc -w <<<"$CLOCK_TESTS")" ] &&
 		diff "$results/$BASE-clock-tests-stock" "$results/$BASE-clock-tests-patched"; }
 	check "$BASE-clock-tests-same-as-stock" same
+}
+
+# A handful of mutants; make mutants runs them all.
+step_mutants() {
+	count "$BASE-mutants" "$(rig mutants epoch-two-readings pvti-two-readings set-clock-two-readings \
+		offset-not-kept-over-snapshot version-left-odd 2>"$log/$BASE-mutants.log" | tail -n 1)"
 }
 
 # 100,000 epochs, idle and loaded, with and without a constant TSC, in the distribution's kernel and in the rig's.
