@@ -35,7 +35,13 @@ setup() {
 	script vm '
 		echo "CPU=$CPU APPEND=$APPEND SMP=$SMP TIMEOUT=$TIMEOUT" >>"$MADE/vm"
 		if grep -q panic "$BOOT/bzImage"; then echo "vm: LOST (panic), log toy" >&2; exit 125; fi
-		cd "$MADE" && IMAGE=$BOOT/bzImage sh -c "$CMD"'
+		set -m
+		(cd "$MADE" && IMAGE=$BOOT/bzImage exec sh -c "$CMD") &
+		status=0
+		wait $! || status=$?
+		pgrep -c -g $! >>"$MADE/load"
+		kill -KILL -- -$! 2>/dev/null
+		exit $status'
 	mkdir "$MADE"
 	cat >"$MADE/toy_test" <<-'END'
 		#!/bin/sh
@@ -161,6 +167,7 @@ refused() {
 	APPEND=mine SMP=7 run -0 --separate-stderr scripts/mutants
 	[ "$(sort -u "$MADE/vm")" = "CPU= APPEND=a=b c SMP=4 TIMEOUT=9" ]
 	[ "$(wc -l <"$MADE/vm")" = 3 ]
+	[ "$(sort -u "$MADE/load")" = 2 ]
 	grep -q '2 mutants on 1 grounds' <<<"$stderr"
 }
 
