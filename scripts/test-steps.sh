@@ -149,8 +149,15 @@ step_clock_tests() {
 
 # A handful of mutants; make mutants runs them all.
 step_mutants() {
-	count "$BASE-mutants" "$(rig mutants epoch-two-readings realtime-100ns-later \
-		set-clock-two-readings version-left-odd xen-page-old-formula 2>"$log/$BASE-mutants.log" | tail -n 1)"
+	local log=$log/$BASE-mutants.log result=$results/$BASE-mutants
+	run_mutants() {
+		rig mutants epoch-two-readings realtime-100ns-later set-clock-two-readings version-left-odd \
+			xen-page-old-formula 2>"$log" >"$result" && return
+		! grep -qw lost "$log" || return 125
+		return 1
+	}
+	again_if_lost run_mutants || true
+	count "$BASE-mutants" "$(tail -n 1 "$result")"
 }
 
 # 100,000 epochs, idle and loaded, with and without a constant TSC, in the distribution's kernel and in the rig's.
@@ -160,7 +167,7 @@ step_exact() {
 	KERNEL=rig check "$BASE-run-rig" rig run
 }
 
-# A 32-bit host: builds clean at W=1, boots, and is exact by the 32-bit bench.
+# A 32-bit host builds, and the touched files do so cleanly at W=1.
 step_i386() {
 	local boot
 	check "$BASE-i386-build" rig kernel i386
@@ -170,9 +177,4 @@ step_i386() {
 		(. "$TOP/scripts/kbuild.sh" && kmake "$work/tree/$BASE" O="$boot" LOCALVERSION= W=1 arch/x86/kvm/x86.o arch/x86/kvm/xen.o arch/x86/kvm/pmu.o) 2>&1 | tee /dev/stderr | (! grep -q 'warning:')
 	}
 	check "$BASE-i386-W=1" i386_warnings
-	i386_bench() {
-		BOOT=$boot/boot FILES=$work/bench/kvm-clock-bench32 CMD='./kvm-clock-bench32 --json --case msr --case msr_old --case before --case trips --case versions --case future' rig vm >"$results/$BASE-i386.json" &&
-			jq -e '.affected == [] and .cases.msr.worst_ns <= 2 and .cases.msr.tries == .cases.msr.bracketed' "$results/$BASE-i386.json"
-	}
-	check "$BASE-i386-exact" i386_bench
 }
