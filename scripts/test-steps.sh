@@ -31,7 +31,10 @@ step_scripts() {
 }
 
 step_fixtures() {
-	local file tap
+	local file tap KUNIT_TREE
+	# The kernel's own parser judges the fixtures: it comes with the tree, and a fresh clone has none yet.
+	KUNIT_TREE=$(rig tree 2>"$log/fixtures-tree.log") || { fail "fixtures: no tree (log $log/fixtures-tree.log)"; return; }
+	export KUNIT_TREE
 	for file in "$TOP"/tests/*.bats; do
 		# boot.bats needs a kernel: it belongs to the step selftest.
 		[ "$(basename "$file")" != boot.bats ] || continue
