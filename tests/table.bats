@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# scripts/table with played results, and tests/k-cases against the selftests of the series.
+
+# shellcheck disable=SC2016,SC2154 # a played script expands it; bats sets output
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/.." || return
+	unset BASE VARIANT KERNEL
+	top=$BATS_TEST_TMPDIR
+	results=$top/results
+	cp -r scripts bases "$top/"
+	mkdir -p "$top/tests" "$results/stock" "$results/patched"
+	printf '# a comment\nK1 | one reading | alpha beta\nK2 | scaled | gamma\n' >"$top/tests/k-cases"
+	# The parser has tests of its own.
+	printf '#!/bin/sh\ngrep -q "^not ok" "$1" && { echo "0 passed, 1 failed, 0 skipped"; exit 1; }\necho "1 passed, 0 failed, 0 skipped"\n' \
+		>"$top/scripts/ktap"
+	result stock 1000 'not ok 1 alpha' 'not ok 2 beta # exit=1' 'ok 3 gamma # SKIP no scaling'
+	result patched 1 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma # SKIP no scaling'
+}
+
+# result VARIANT WORST LINE...: what scripts/run would have left of it.
+result() {
+	local dir=$results/$1 worst=$2
+	shift 2
+	printf '{"release":"6.1.0","cases":{"msr":{"tries":20000,"median_ns":0,"worst_ns":%s}}}\n' "$worst" "$worst" |
+		tee "$dir/constant.json" >"$dir/bench.json"
+	printf '  %s\n' "$@" >"$dir/selftest.ktap"
+	if printf '%s\n' "$@" | grep -q '^not'; then echo 'not ok 1 t'; else echo 'ok 1 t'; fi >>"$dir/selftest.ktap"
+}
+
+row() { grep -qE "$1" <<<"$output" || { printf 'no row %s in:\n%s\n' "$1" "$output"; return 1; }; }
+
+@test "a row per K: what passed, what was skipped, what was not measured" {
+	run -0 "$top/scripts/table" "$results"
+	row '^K1: one reading +0 of 2 pass +2 of 2 pass$'
+	row '^K2: scaled +not measured +not measured$'
+	row '^epoch error, worst \(ns\) +1,000 +1$'
+	[[ $output == *"verdict: stock is up to 1000 ns off, patched at most 1 ns"* ]]
+}
+
+@test "as Markdown" {
+	run -0 "$top/scripts/table" -m "$results"
+	row '^\| 20,000 tries a case \| stock \| patched \|$'
+	row '^\| K1: one reading \| 0 of 2 pass \| 2 of 2 pass \|$'
+}
+
+@test "a case that the selftest does not have is an error" {
+	echo 'K3 | none | delta' >>"$top/tests/k-cases"
+	run -2 "$top/scripts/table" "$results"
+	[[ $output == *"has no result of delta"* ]]
+}
+
+@test "patched that fails, or is off by more than 2 ns, is no pass; nor is a stock that passes" {
+	result patched 3 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma'
+	run -1 "$top/scripts/table" "$results"
+	[[ $output == *"patched is up to 3 ns off, bound 2 ns"* ]]
+	result patched 1 'ok 1 alpha' 'not ok 2 beta' 'ok 3 gamma'
+	run -1 "$top/scripts/table" "$results"
+	[[ $output == *"does not pass on patched"* ]]
+	result patched 1 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma'
+	result stock 1000 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma'
+	run -1 "$top/scripts/table" "$results"
+	[[ $output == *"passes on stock"* ]]
+}
+
+@test "every case of every selftest has its K, and every K has its cases" {
+	for patch in patches/*/*-KVM-selftests-Test-the-wall-clock-epoch.patch; do
+		diff <(sed -n 's/^+.*CASE\(_SETS_WALL_CLOCK\)\?(\([a-z_0-9]*\)),$/\2/p' "$patch" | sort -u) \
+			<(sed 's/#.*//; /^$/d; s/.*|//' tests/k-cases | tr ' ' '\n' | sed '/^$/d' | sort -u)
+	done
+}
