@@ -140,6 +140,43 @@ own_suite() {
 	[ ! -e "$CACHE/pkg/linux-source-9.9_9.9.7-1_amd64.deb" ]
 }
 
+@test "fetch: the 32-bit BusyBox, whatever the BASE; the machine's own architecture stays as it is" {
+	own_suite
+	mkdir -p "$BATS_TEST_TMPDIR/files/bin"
+	echo 32 >"$BATS_TEST_TMPDIR/files/bin/busybox"
+	package busybox-static 1:1.2-3 "" "$BATS_TEST_TMPDIR/files" i386
+	package busybox-static 1:1.2-4 ""
+	# Not in the name of the file, as in Debian's pool.
+	for deb in "$REPO"/busybox*1:*; do mv "$deb" "${deb/1:/}"; done
+	suite
+	SUITE=toy-backports run --separate-stderr scripts/fetch busybox-i386
+	[ "$status" = 0 ]
+	[ "$output" = "$CACHE/pkg/busybox-static_1%3a1.2-3_i386.deb" ]
+	[ "$(dpkg-deb --fsys-tarfile "$output" | tar -xO --wildcards '*bin/busybox')" = 32 ]
+	run --separate-stderr scripts/fetch source
+	[ "$output" = "$CACHE/pkg/linux-source-9.9_9.9.7-1_amd64.deb" ]
+	program apt-get 'echo asked >&2; exit 1'
+	run scripts/fetch busybox-i386
+	[ "$status" = 0 ]
+	truncate -s 100 "$output"
+	rm "$BATS_TEST_TMPDIR/bin/apt-get"
+	run scripts/fetch busybox-i386
+	[ "$status" = 0 ]
+	says "in the cache is damaged"
+}
+
+@test "fetch: no suite has a 32-bit BusyBox" {
+	own_suite
+	package busybox-static 1.2-4 ""
+	suite
+	run scripts/fetch busybox-i386
+	[ "$status" = 2 ]
+	says "package busybox-static cannot be had for i386"
+	run scripts/fetch source busybox-i386
+	[ "$status" = 2 ]
+	says "busybox-i386 is of no BASE: ask for it alone"
+}
+
 @test "fetch: unknown BASE, VARIANT and kind" {
 	BASE=9.8 run scripts/fetch
 	[ "$status" = 2 ]

@@ -30,9 +30,9 @@ kernel() {
 	ln -s ../Makefile "$1/scripts/link"
 }
 
-# package NAME VERSION DEPENDS [DIR]: a Debian package, with the files of DIR in it, into the suite $REPO.
+# package NAME VERSION DEPENDS [DIR [ARCH]]: a Debian package, with the files of DIR in it, into the suite $REPO.
 package() {
-	local build=$BATS_FILE_TMPDIR/build.$1 arch=amd64
+	local build=$BATS_FILE_TMPDIR/build.$1 arch=${5:-amd64}
 	mkdir -p "$build/DEBIAN" "$REPO"
 	[ -z "${4:-}" ] || cp -r "$4/." "$build/"
 	cat >"$build/DEBIAN/control" <<-EOF
@@ -90,7 +90,7 @@ program() {
 
 # variables: everything that a verb writes goes below the folder of the test.
 variables() {
-	unset VARIANT KERNEL LINUX UPDATE V SUITE
+	unset VARIANT KERNEL FRAGMENTS LINUX UPDATE V SUITE
 	export BASE=9.9 BUILD=$BATS_TEST_TMPDIR/build CACHE=$BATS_TEST_TMPDIR/cache TOP=
 	export APT_CONFIG=$REPO/apt.conf
 }
