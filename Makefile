@@ -5,10 +5,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
-export BASE VARIANT ACCEL KERNEL CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES
+export BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES
 
 # An empty variable is an unset one.
-unexport $(foreach v,BASE VARIANT ACCEL KERNEL CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES,$(if $($(v)),,$(v)))
+unexport $(foreach v,BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES,$(if $($(v)),,$(v)))
 
 .PHONY: help run test tree refresh selftest kernel vm mutants clean distclean
 
@@ -61,6 +61,7 @@ distclean: ## removes the caches too
 #: BASE=6.1           kernel line: a file name of bases/
 #: VARIANT=patched    or stock
 #: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image, only its kvm modules replaced
+#: FRAGMENTS=         more of config/ for KERNEL=rig: i386 is a 32-bit host
 #: ACCEL=tcg          or kvm, on a host with nested virtualisation
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to

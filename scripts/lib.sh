@@ -10,6 +10,7 @@ BASE=${BASE:-6.1}
 VARIANT=${VARIANT:-patched}
 ACCEL=${ACCEL:-tcg}
 KERNEL=${KERNEL:-rig}
+FRAGMENTS=${FRAGMENTS:-}
 LINUX=${LINUX:-}
 J=${J:-$(nproc)}
 V=${V:-}
@@ -89,5 +90,11 @@ tree_dir() {
 	if [ "$VARIANT" = patched ]; then echo "$BUILD/tree/$name"; else echo "$BUILD/stock/$name"; fi
 }
 
+# kernel_name: KERNEL and the fragments of config/ it has beside base: rig, rig-i386.
+kernel_name() {
+	# shellcheck disable=SC2086 # a list
+	printf '%s\n' "$KERNEL" $FRAGMENTS | paste -sd-
+}
+
 # Build output lies one level below its tree: Kbuild then names the source "..", and ccache serves every tree alike.
-out_dir() { echo "$(tree_dir)/out-$KERNEL"; }
+out_dir() { echo "$(tree_dir)/out-$(kernel_name)"; }

@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/.." || return
-	unset APPEND BASE CASE CMD FILES LINUX LOGDIR TIMEOUT VARIANT
+	unset APPEND BASE CASE CMD FILES FRAGMENTS LINUX LOGDIR TIMEOUT VARIANT
 	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. scripts/lib.sh && load_base && tree_dir')}
 	top=$BATS_TEST_TMPDIR
 	export KUNIT_TREE BUILD=$top/build BOOT=$top/boot FAKE=$top/fake QEMU=$PWD/tests/fixtures/fake-qemu
@@ -94,4 +94,11 @@ stream() {
 	[ "$(cat "$top/root/work/.cmd")" = "ktap-run -l 30 -c 'it'\''s host*' ./one ./two" ]
 	[ -e "$top/root/work/one" ]
 	[ -e "$top/root/work/two" ]
+}
+
+@test "one clear line: a 32-bit host" {
+	mkdir -p "$BUILD/tree/6.1/out-rig-i386/boot"
+	touch "$BUILD/tree/6.1/out-rig-i386/boot/busybox"
+	FRAGMENTS=i386 run -2 --separate-stderr "$top/scripts/selftest"
+	[[ $stderr == "selftest: error: FRAGMENTS=\"i386\" makes a 32-bit host, "* ]]
 }

@@ -10,7 +10,7 @@ setup() {
 	export BUILD=$BATS_TEST_TMPDIR/build BOOT=$BATS_TEST_TMPDIR/boot LOGDIR=$BATS_TEST_TMPDIR/log
 	export FAKE=$BATS_TEST_TMPDIR/fake QEMU=$BATS_TEST_DIRNAME/fixtures/fake-qemu
 	export CMD=true
-	unset APPEND CPU FILES MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
+	unset APPEND CPU FILES FRAGMENTS MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
 	mkdir "$BOOT" "$FAKE"
 	echo kernel >"$BOOT/bzImage"
 	echo 6.1.192 >"$BOOT/release"
@@ -232,6 +232,17 @@ ended_by() {
 	[ "$(stat -c %A "$FAKE/root/work/program" "$FAKE/root/work/text")" = $'-rwxr-xr-x\n-rw-r--r--' ]
 }
 
+@test "a kernel with a BusyBox of its own gets that, and no program of the machine" {
+	echo 32-bit >"$BOOT/busybox"
+	echo exit 1 >"$FAKE/end"
+	run -125 --separate-stderr scripts/vm
+	mkdir "$FAKE/root"
+	(cd "$FAKE/root" && cpio -i --quiet --no-absolute-filenames <"$LOGDIR/initrd")
+	[ "$(readlink "$FAKE/root/bin/sh" "$FAKE/root/bin/timeout")" = $'/usr/bin/busybox\n/usr/bin/busybox' ]
+	[ "$(cat "$FAKE/root/usr/bin/busybox")" = 32-bit ]
+	[ "$(cd "$FAKE/root" && find . -type f -perm /1 | sort | paste -sd' ')" = "./init ./usr/bin/busybox ./usr/bin/ktap-run" ]
+}
+
 # complaint STATUS TEXT: vm ends with one line, TEXT.
 complaint() {
 	run -2 --separate-stderr scripts/vm
@@ -242,6 +253,16 @@ complaint() {
 @test "one clear line: no boot folder" {
 	rm "$BOOT/bzImage"
 	complaint "vm: error: no $BOOT/bzImage; make it by: make kernel BASE=6.1 VARIANT=patched KERNEL=rig"
+}
+
+@test "FRAGMENTS name the boot folder, and the logs" {
+	unset BOOT LOGDIR
+	build=$BATS_TEST_TMPDIR/build
+	FRAGMENTS=" i386  debug" complaint "vm: error: no $build/tree/6.1/out-rig-i386-debug/boot/bzImage; make it by: make kernel BASE=6.1 VARIANT=patched KERNEL=rig FRAGMENTS=\" i386  debug\""
+	mkdir -p "$build/tree/6.1/out-rig-i386"
+	mv "$BATS_TEST_TMPDIR/boot" "$build/tree/6.1/out-rig-i386/"
+	FRAGMENTS=i386 run -0 --separate-stderr scripts/vm
+	[ -s "$build/log/vm/6.1-patched-rig-i386-1/console.log" ]
 }
 
 @test "one clear line: no QEMU" {
