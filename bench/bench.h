@@ -95,6 +95,7 @@ void run_future(const struct bench_case *self);
 
 /* versions.c, scaling.c, cost.c */
 void run_versions(const struct bench_case *self);
+void run_instant(const struct bench_case *self);
 void run_scaling(const struct bench_case *self);
 void run_cost(const struct bench_case *self);
 

@@ -69,6 +69,7 @@ static const struct bench_case cases[] = {
 	{ "resnapshot", "the clock over a new master clock snapshot", false, run_resnapshot },
 	{ "versions", "two vCPUs that write one wall clock address", false, run_versions },
 	{ "future", "a clock set beyond real time", false, run_future },
+	{ "instant", "KVM_GET_CLOCK against clocks that are read before and after it", false, run_instant },
 	{ "scaling", "KVM_GET_CLOCK against the guest's own view, TSC scaled", false, run_scaling },
 	{ "cost", "what the paths cost, in ticks of the TSC", false, run_cost },
 };

@@ -3,11 +3,14 @@
  * KVM_GET_CLOCK against what the guest computes from its time page and its own TSC, where that is scaled.
  *
  * Done by arithmetic: KVM_GET_CLOCK says at which host TSC it was read, and KVM's own rule makes the guest's TSC of it.
+ * Where it says no host TSC, it can only be held between two others.
  */
 #include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
+#include <x86intrin.h>
 
 #include "bench.h"
 #include "vm.h"
@@ -19,6 +22,16 @@
 
 /* Both clocks are cut to whole ns. */
 #define LAG_BOUND_NS	2
+
+/*
+ * Without the master clock the kernel pairs the TSC and the time of a page by two reads. 10 us lie between them at most,
+ * unless something interrupts it several times in a row; then the page ages, at a rate that NTP may have moved.
+ */
+#define PAIR_BOUND_NS		10000
+#define NTP_MAX_PPM		500
+#define MILLION			1000000
+/* A new page takes longer than a reading, and there are many of both. */
+#define READINGS_A_PAGE		8
 
 /* The fraction bits of the scaling ratio in hardware, which the kernel's arithmetic follows. */
 #define SVM_RATIO_BITS	32
@@ -178,4 +191,96 @@ void run_scaling(const struct bench_case *self)
 	metric("control_lag_ns", clock_lag(&plain), "the same in a VM whose TSC is not scaled");
 	if (llabs(lag) > LAG_BOUND_NS)
 		affected("KVM_GET_CLOCK drifting from a scaled TSC (%s ns in %u s)", grouped(lag), options.age_s);
+}
+
+/* How far value lies outside of low to high. */
+static int64_t outside(uint64_t value, uint64_t low, uint64_t high)
+{
+	if ((int64_t)(value - low) < 0)
+		return (int64_t)(value - low);
+	return (int64_t)(value - high) > 0 ? (int64_t)(value - high) : 0;
+}
+
+static void keep_worst(int64_t *worst, int64_t distance)
+{
+	if (llabs(distance) > llabs(*worst))
+		*worst = distance;
+}
+
+static uint64_t wall_clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)(ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
+}
+
+static void create_plain(struct timed_vm *timed)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&timed->offset,
+	};
+
+	vm_create_running(&timed->vm, 1);
+	if (ioctl(timed->vm.vcpu_fd[0], KVM_GET_DEVICE_ATTR, &attr) < 0)
+		not_measured("the TSC offset is not known before v5.16");
+}
+
+/*
+ * All that KVM_GET_CLOCK gives may come from one reading, and that reading be wrong: the epoch does not show it. The wall
+ * clock that everybody reads, and a new time page with the TSC, do so within the time that the ioctl takes.
+ */
+void run_instant(const struct bench_case *self)
+{
+	int64_t real, clock, bound, worst_real = 0, worst_clock = 0;
+	unsigned long i, real_outside = 0, clock_outside = 0;
+	uint64_t real_before, real_after, low, high;
+	const struct vcpu_time *time;
+	struct clock_reading reading;
+	struct timed_vm timed;
+
+	(void)self;
+	create_plain(&timed);
+	time = vm_memory(&timed.vm, GPA_VCPU_TIME);
+	for (i = 0; i < options.tries; i++) {
+		if (i % READINGS_A_PAGE == 0) {
+			set_msr(&timed.vm, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
+			vm_run(&timed.vm, 0);
+		}
+		real_before = wall_clock_now();
+		low = __rdtsc();
+		get_clock(&timed.vm, &reading);
+		high = __rdtsc();
+		real_after = wall_clock_now();
+
+		low = guest_clock(time, low + timed.offset);
+		high = guest_clock(time, high + timed.offset);
+		clock = outside(reading.clock, low, high);
+		keep_worst(&worst_clock, clock);
+		bound = LAG_BOUND_NS;
+		if (!(reading.flags & KVM_CLOCK_TSC_STABLE))
+			bound += PAIR_BOUND_NS + (int64_t)(high - time->system_time) / (MILLION / NTP_MAX_PPM);
+		clock_outside += llabs(clock) > bound;
+		if (!has_realtime(&reading))
+			continue;
+		real = outside(reading.realtime, real_before, real_after);
+		keep_worst(&worst_real, real);
+		real_outside += llabs(real) > LAG_BOUND_NS;
+	}
+
+	metric("readings", (int64_t)options.tries, "KVM_GET_CLOCK, every eighth after a new time page");
+	metric("guest_worst_ns", worst_clock, "clock outside of what the guest computes at TSCs around it, worst");
+	metric("guest_outside", (int64_t)clock_outside, "by more than 2 ns (without the master clock 10 us, + 500 ppm)");
+	if (clock_outside)
+		affected("KVM_GET_CLOCK apart from the guest's own view (up to %s ns)", grouped(worst_clock));
+	if (!has_realtime(&reading)) {
+		note("realtime: KVM_GET_CLOCK gives none here");
+		return;
+	}
+	metric("real_worst_ns", worst_real, "realtime outside two reads of CLOCK_REALTIME around it, worst");
+	metric("real_outside", (int64_t)real_outside, "by more than 2 ns");
+	if (real_outside)
+		affected("a realtime of KVM_GET_CLOCK that is not the wall clock's (up to %s ns)", grouped(worst_real));
 }

@@ -66,7 +66,7 @@ need_kvm() {
 @test "--list names every case, and --help's example is made of them" {
 	run --separate-stderr "$BENCH" --list
 	[ "$status" -eq 0 ]
-	for name in msr msr_old noclock before xen trips resnapshot versions future scaling; do
+	for name in msr msr_old noclock before xen trips resnapshot versions future instant scaling; do
 		[[ "$output" == *"$name "* ]]
 	done
 	for name in $("$BENCH" --help | grep -o -- '--case [a-z_]*' | cut -d ' ' -f 2); do
@@ -228,7 +228,92 @@ judge() {
 		void set_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value)
 			{ (void)vm, (void)vcpu, (void)index, (void)value; }
 		void require_master_clock(struct vm *vm) { (void)vm; }
+		void note(const char *format, ...) { (void)format; }
+		void vm_create_running(struct vm *vm, unsigned int nr) { (void)vm, (void)nr; }
 	EOT
+}
+
+# instant REAL_ERROR CLOCK_ERROR [FLAGS]: readings that are that many ns off the clocks around them: the metrics that come of it.
+instant() {
+	harness -DREAL_ERROR="$1" -DCLOCK_ERROR="$2" -DFLAGS="${3:-KVM_CLOCK_REALTIME}" -Wno-unused-function <<-'EOT'
+		#include <stdarg.h>
+		#include "scaling.c"
+		struct options options = { .tries = 100 };
+		static uint8_t memory[GUEST_MEMORY_SIZE];
+		void get_clock(struct vm *vm, struct clock_reading *reading)
+		{
+			(void)vm;
+			reading->flags = FLAGS;
+			reading->clock = __rdtsc() + CLOCK_ERROR;
+			reading->realtime = wall_clock_now() + REAL_ERROR;
+		}
+		void vm_create_running(struct vm *vm, unsigned int nr) { (void)nr; vm->vcpu_fd[0] = -1; }
+		void set_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value)
+		{
+			/* A TSC that counts ns. */
+			struct vcpu_time time = { .tsc_to_system_mul = 1U << 31, .tsc_shift = 1 };
+
+			(void)vm, (void)vcpu;
+			if (index != MSR_KVM_SYSTEM_TIME_NEW || value != (GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE))
+				exit(1);
+			time.tsc_timestamp = time.system_time = __rdtsc();
+			memcpy(memory + GPA_VCPU_TIME, &time, sizeof(time));
+		}
+		void *vm_memory(struct vm *vm, uint64_t gpa) { (void)vm; return memory + gpa; }
+		/* The TSC offset is all that is asked. */
+		int ioctl(int fd, unsigned long request, ...)
+		{
+			const struct kvm_device_attr *attr;
+			va_list args;
+
+			va_start(args, request);
+			attr = va_arg(args, const struct kvm_device_attr *);
+			va_end(args);
+			*(uint64_t *)(uintptr_t)attr->addr = 0;
+			return fd == -1 && request == KVM_GET_DEVICE_ATTR ? 0 : -1;
+		}
+		void vm_run(struct vm *vm, unsigned int vcpu) { (void)vm, (void)vcpu; }
+		int kvm_has(int cap) { (void)cap; return 0; }
+		void vm_create(struct vm *vm, unsigned int nr) { (void)vm, (void)nr; }
+		uint64_t get_msr(struct vm *vm, unsigned int vcpu, uint32_t index) { (void)vm, (void)vcpu, (void)index; return 0; }
+		void require_master_clock(struct vm *vm) { (void)vm; }
+		#include "result.c"
+		int main(void)
+		{
+			const struct bench_case self = { .name = "case" };
+			static struct result result;
+			unsigned int i;
+
+			result_start(&result);
+			run_instant(&self);
+			for (i = 0; i < result.nr_metrics; i++)
+				printf("%s=%lld\n", result.metrics[i].name, (long long)result.metrics[i].value);
+			for (i = 0; i < result.nr_findings; i++)
+				printf("affected by %s\n", result.findings[i]);
+			return 0;
+		}
+	EOT
+}
+
+@test "a reading whose fields lie between the clocks around it is right" {
+	run -0 instant 0 0
+	[[ "$output" == *"guest_worst_ns=0"*"guest_outside=0"*"real_worst_ns=0"*"real_outside=0"* ]]
+	run -0 instant 0 0 0
+	[[ "$output" == *"guest_outside=0"* ]]
+	[[ "$output" != *real_* && "$output" != *affected* ]]
+}
+
+@test "a realtime off the wall clock, a clock off the guest's: far off, either way, and by little with the master clock" {
+	for error in -1000000000 1000000000; do
+		run -0 instant $error 0
+		[[ "$output" == *"guest_outside=0"*"real_outside=100"*"affected by a realtime of KVM_GET_CLOCK that is not the wall clock's"* ]]
+		run -0 instant 0 $error
+		[[ "$output" == *"guest_outside=100"*"real_outside=0"*"affected by KVM_GET_CLOCK apart from the guest's own view"* ]]
+	done
+	run -0 instant 0 -9000
+	[[ "$output" == *"guest_outside=0"* ]]
+	run -0 instant 0 -9000 'KVM_CLOCK_REALTIME|KVM_CLOCK_TSC_STABLE'
+	[[ "$output" == *"guest_outside="[1-9]* ]]
 }
 
 # report: a result of every state, reported as JSON or as a table.

@@ -15,7 +15,7 @@ setup() {
 		{program_bits: 32, machine: "i686", release: "6.1.192", affected: [], cases: {
 			msr: $epoch, msr_old: $epoch, noclock: $epoch, before: $epoch, xen: $epoch, resnapshot: $none, scaling: $none,
 			trips: {measured: true, drift_ns: 0}, versions: {measured: true, writes: 2000, lost: 0},
-			future: {measured: true, error_s: 100}}},
+			future: {measured: true, error_s: 100}, instant: {measured: true}}},
 		{program_bits: 32, machine: "i686", release: "6.1.192", affected: [], cases: {msr: $epoch}}' >"$results/patched/bench.json"
 	jq 'if .cases.trips then .cases |= {msr, scaling} else . end' "$results/patched/bench.json" >"$results/patched/constant.json"
 	for file in bench constant; do
