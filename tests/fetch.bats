@@ -301,6 +301,18 @@ own_suite() {
 	grep -q "by sudo" "$BATS_TEST_TMPDIR/called"
 }
 
+@test "packages: a 32-bit host needs a compiler for its programs" {
+	program dpkg-query 'exit 1'
+	program id 'echo 1000'
+	program sudo 'exit 1'
+	run scripts/packages run
+	[ "$status" = 2 ]
+	[[ $output != *gcc-multilib* ]]
+	FRAGMENTS=i386 run scripts/packages run
+	[ "$status" = 2 ]
+	says gcc-multilib
+}
+
 @test "packages: a package that cannot be installed" {
 	program dpkg-query 'exit 1'
 	program id 'echo 0'
