@@ -5,12 +5,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
-export BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES
+VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
+	CASE J V UPDATE TRIES VERSION PREVIOUS ONTO SEND COUNT
+export $(VARIABLES)
 
 # An empty variable is an unset one.
-unexport $(foreach v,BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS CASE J V UPDATE TRIES,$(if $($(v)),,$(v)))
+unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
 
-.PHONY: help run test tree refresh selftest kernel vm mutants clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants mail clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -26,6 +28,11 @@ run: ## everything from nothing: packages, source, series, boot of stock and pat
 test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@scripts/packages test
 	@scripts/test
+
+test-long: ## the long proofs: all mutants, and the selftest 200 times under load on patched and stock (COUNT=)
+	@scripts/packages test
+	@scripts/mutants
+	@scripts/repeat
 
 tree: ## git tree of BASE with the series applied, to edit; last line = its path
 	@scripts/packages tree
@@ -52,6 +59,10 @@ mutants: ## breaks the cure on purpose, one way at a time; every mutant must be 
 	@scripts/packages mutants
 	@scripts/mutants $(NAMES)
 
+mail: ## the series as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
+	@scripts/packages mail $(if $(LINUX),kernel)
+	@scripts/mail
+
 clean: ## removes build/, unless a tree there holds work that is not in patches/
 	@scripts/clean
 
@@ -66,4 +77,5 @@ distclean: ## removes the caches too
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
+#: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
 #: J=  V=1            jobs; the output of the builds on the terminal

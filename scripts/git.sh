@@ -13,15 +13,6 @@ export GIT_CONFIG_KEY_1=gc.auto GIT_CONFIG_VALUE_1=0
 export GIT_CONFIG_KEY_2=advice.detachedHead GIT_CONFIG_VALUE_2=false
 export GIT_COMMITTER_NAME='kvm wall clock rig' GIT_COMMITTER_EMAIL=rig@localhost
 
-# lock FILE: one at a time; the lock goes with the process.
-lock() {
-	mkdir -p "$(dirname "$1")"
-	exec {lock_fd}>"$1"
-	flock -n "$lock_fd" && return 0
-	say "waiting for another run that holds $1"
-	flock "$lock_fd"
-}
-
 # need_space FOLDER MEGABYTES WHAT
 need_space() {
 	local free
@@ -29,6 +20,11 @@ need_space() {
 	[ "$free" -ge "$2" ] ||
 		die "$3 needs $2 MB in $1, only $free MB are free there: free some, or set ${4:-BUILD}= to a folder with room"
 }
+
+# What git format-patch writes must not depend on who runs it, when, or on a newer git's defaults.
+# shellcheck disable=SC2034 # for the scripts that write patches
+patch_text=(--zero-commit --no-signature --full-index -M -U3 --diff-algorithm=myers --indent-heuristic --src-prefix=a/
+	--dst-prefix=b/ --no-ext-diff --no-textconv --no-color --no-attach --no-notes --encoding=UTF-8)
 
 # series_id: names the state of patches/$BASE on disk: its order and its patches, nothing else in that folder.
 series_id() {

@@ -28,6 +28,15 @@ die() {
 # usage: prints the header of the calling script, for -h.
 usage() { sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 
+# lock FILE: one at a time; the lock goes with the process.
+lock() {
+	mkdir -p "$(dirname "$1")"
+	exec {lock_fd}>"$1"
+	flock -n "$lock_fd" && return 0
+	say "waiting for another run that holds $1"
+	flock "$lock_fd"
+}
+
 # logged LOG COMMAND...: runs COMMAND with its output in LOG; when it fails, shows the end of LOG and names it.
 logged() {
 	local log=$1 status=0
