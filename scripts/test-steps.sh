@@ -36,8 +36,8 @@ step_fixtures() {
 	KUNIT_TREE=$(rig tree 2>"$log/fixtures-tree.log") || { fail "fixtures: no tree (log $log/fixtures-tree.log)"; return; }
 	export KUNIT_TREE
 	for file in "$TOP"/tests/*.bats; do
-		# boot.bats needs a kernel: it belongs to the step selftest.
-		[ "$(basename "$file")" != boot.bats ] || continue
+		# boot.bats needs a kernel, mail-series.bats a series: they belong to the steps selftest and mail.
+		case $file in */boot.bats | */mail-series.bats) continue ;; esac
 		tap=$log/$(basename "$file").tap
 		env -u LOST_BUDGET -u LOST_FILE bats --tap "$file" >"$tap" 2>&1 || true
 		count_tap "$(basename "$file")" "$tap"
@@ -78,6 +78,12 @@ step_refresh() {
 	check "$BASE-tree" rig tree
 	check "$BASE-refresh" rig refresh
 	check "$BASE-refresh-is-a-no-op" diff -r "$TOP/patches/$BASE" "$work/top/patches/$BASE"
+}
+
+# The series, by way of a mail server on loopback, is still the series.
+step_mail() {
+	bats --tap "$TOP/tests/mail-series.bats" >"$log/$BASE-mail.tap" 2>&1 || true
+	count_tap "$BASE-mail" "$log/$BASE-mail.tap"
 }
 
 # Every patch builds, without a warning, and boots.

@@ -41,7 +41,7 @@ received() {
 	local mail cover ids
 	[ "$(find "$inbox" -name '*.eml' | wc -l)" = "$1" ]
 	cover=$(header Message-Id "$inbox/0001.eml")
-	[[ $cover = '<cover.'*'@submitter.example>' ]]
+	[[ $cover = '<cover.'*@*.*'>' ]]
 	[ -z "$(header In-Reply-To "$inbox/0001.eml")" ]
 	for mail in "$inbox"/*.eml; do
 		ids+=$(header Message-Id "$mail")$'\n'
