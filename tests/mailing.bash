@@ -5,7 +5,7 @@
 
 # submitter: with a name that is not ASCII. No configuration but this one; and no web, should anything look for it.
 submitter() {
-	export GIT_CONFIG_GLOBAL=$BATS_TEST_TMPDIR/gitconfig GIT_CONFIG_NOSYSTEM=1 HOME=$BATS_TEST_TMPDIR
+	export GIT_CONFIG_GLOBAL=$BATS_TEST_TMPDIR/.gitconfig GIT_CONFIG_NOSYSTEM=1 HOME=$BATS_TEST_TMPDIR
 	export http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9
 	unset "${!GIT_AUTHOR_@}" "${!GIT_COMMITTER_@}" EMAIL VERSION PREVIOUS LINUX ONTO SEND
 	git config --global user.name 'Zoë Übung-Łaska'
