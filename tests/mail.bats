@@ -62,6 +62,8 @@ setup_file() {
 }
 
 setup() {
+	# Below another make, make says which folder it enters.
+	unset MAKEFLAGS MFLAGS MAKELEVEL
 	variables
 	submitter
 	cp -r "$BATS_FILE_TMPDIR/seed/cache" "$CACHE"
