@@ -89,7 +89,7 @@ step_mail() {
 # Every patch builds, without a warning, and boots.
 step_build() {
 	local n=0 patch test series=$work/top/patches/$BASE/series
-	test=$(rig kselftests x86_64/kvm_clock_test)
+	test=$(rig kselftests "$(dirname "$SELFTEST")/kvm_clock_test")
 	: >"$series"
 	while read -r patch; do
 		n=$((n + 1))
@@ -182,8 +182,11 @@ step_i386() {
 	cp -a "$TOP/bench" "$work/top/"
 	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig run
 	i386_warnings() {
-		touch "$work/tree/$BASE"/arch/x86/kvm/{x86,xen,pmu}.c
-		(. "$TOP/scripts/kbuild.sh" && kmake "$work/tree/$BASE" O="$boot" LOCALVERSION= W=1 arch/x86/kvm/x86.o arch/x86/kvm/xen.o arch/x86/kvm/pmu.o) 2>&1 | tee /dev/stderr | (! grep -q 'warning:')
+		local tree=$work/tree/$BASE sources
+		mapfile -t sources < <(git -C "$tree" diff --name-only base -- 'arch/x86/kvm/*.c')
+		(cd "$tree" && touch "${sources[@]}") &&
+			(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$boot" LOCALVERSION= W=1 "${sources[@]/%.c/.o}") 2>&1 |
+			tee /dev/stderr | (! grep -q 'warning:')
 	}
 	check "$BASE-i386-W=1" i386_warnings
 }
