@@ -23,7 +23,7 @@ help: ## this list
 
 run: ## everything from nothing: packages, source, series, boot of stock and patched, one table
 	@scripts/packages run
-	@scripts/run
+	@scripts/each run
 
 test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@scripts/packages test
@@ -31,24 +31,24 @@ test: ## what CI runs; ends with "N passed, N failed, N skipped"
 
 test-long: ## the long proofs: all mutants, and the selftest 200 times under load on patched and stock (COUNT=)
 	@scripts/packages test
-	@scripts/mutants
-	@scripts/repeat
+	@scripts/each mutants
+	@scripts/each repeat
 
 tree: ## git tree of BASE with the series applied, to edit; last line = its path
 	@scripts/packages tree
-	@scripts/tree
+	@scripts/each tree
 
 refresh: ## the commits of that tree back to patches/BASE
 	@scripts/packages tree
-	@scripts/refresh
+	@scripts/each refresh
 
 selftest: ## the edit loop: builds the tree as it stands, boots once, runs the selftest (CASE= picks)
-	@scripts/packages vm
-	@scripts/selftest
+	@scripts/packages selftest
+	@scripts/each selftest
 
 kernel: ## builds; last line = path of the bootable bzImage
 	@scripts/packages kernel
-	@scripts/kernel
+	@scripts/each kernel
 
 vm: ## boots that kernel; CMD='...' runs it there, else an interactive shell
 	@scripts/packages vm
@@ -57,11 +57,11 @@ vm: ## boots that kernel; CMD='...' runs it there, else an interactive shell
 
 mutants: ## breaks the cure on purpose, one way at a time; every mutant must be caught (NAMES='a b' picks)
 	@scripts/packages mutants
-	@scripts/mutants $(NAMES)
+	@scripts/each mutants $(NAMES)
 
 mail: ## the series as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
 	@scripts/packages mail $(if $(LINUX),kernel)
-	@scripts/mail
+	@scripts/each mail
 
 clean: ## removes build/, unless a tree there holds work that is not in patches/
 	@scripts/clean
@@ -69,7 +69,7 @@ clean: ## removes build/, unless a tree there holds work that is not in patches/
 distclean: ## removes the caches too
 	@scripts/clean --cache
 
-#: BASE=6.1           kernel line: a file name of bases/
+#: BASE=6.1           kernel line: a file name of bases/, or all
 #: VARIANT=patched    or stock
 #: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image, only its kvm modules replaced
 #: FRAGMENTS=         more of config/ for KERNEL=rig: i386 is a 32-bit host
