@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # The steps of scripts/check on code: what gcc, sparse and spatch themselves say of small files; the verdict on a boot, by KTAP made here.
-# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154,SC2164 # bats: each test is a shell of its own; the steps read the variables
+# shellcheck disable=SC2016,SC2317,SC2030,SC2031,SC2034,SC2154,SC2164 # bats: each test is a shell of its own; the steps read the variables
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/synthetic.bash"
@@ -68,6 +68,15 @@ both() {
 	[ "$status" = 0 ]
 }
 
+@test "sparse: where the kernel's makefiles do not run it, nothing is ok" {
+	sources() { echo arch/x86/kvm/a.c; }
+	objects() { echo '  CC [M]  arch/x86/kvm/a.o'; }
+	run -1 run_sparse
+	says 'sparse was not run on arch/x86/kvm/a.c'
+	objects() { echo '  CHECK   ../arch/x86/kvm/a.c'; }
+	run -0 run_sparse
+}
+
 @test "Sphinx: a new warning" {
 	said() { cat a.c; }
 	file "$tree/Documentation/virt/kvm/api.rst:12: WARNING: Title underline too short."
@@ -104,7 +113,8 @@ booted() {
 		printf '%s\n' "$stream"
 		return "$vm_status"
 	}
-	run check_boot 0002
+	code() { :; }
+	run check_boot 0002 0002-Two.patch
 }
 
 @test "boot: a case fails until its patch, and passes from then on" {
