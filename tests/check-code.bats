@@ -85,6 +85,39 @@ both() {
 	[ "$output" = "new: Documentation/virt/kvm/api.rst: WARNING: Unexpected indentation." ]
 }
 
+@test "Sphinx: no warning and no page is not ok" {
+	docs() { echo virt/kvm; }
+	tip=HEAD
+	compared() { :; }
+	run -1 run_sphinx
+	says 'Sphinx made no HTML'
+	mkdir -p "$tree/out-docs/html"
+	: >"$tree/out-docs/html/index.html"
+	run -0 run_sphinx
+	docs() { :; }
+	rm "$tree/out-docs/html/index.html"
+	run -0 run_sphinx
+}
+
+@test "build: a kernel that does not build, a warning, a selftest with one; a document builds nothing" {
+	mkdir -p "$work/log"
+	touched() { echo "$1"; }
+	rig() { [ "$1" != "$breaks" ]; }
+	breaks=kernel
+	run -1 check_build 0001 arch/x86/kvm/x86.c
+	breaks=nothing
+	: >"$work/log/kernel-9.9-patched-rig.log"
+	run -0 check_build 0001 arch/x86/kvm/x86.c
+	echo '../arch/x86/kvm/x86.c:3:1: warning: unused' >"$work/log/kselftests-9.9.log"
+	run -0 check_build 0001 arch/x86/kvm/x86.c
+	run -1 check_build 0001 tools/testing/selftests/kvm/a.c
+	says 'warning: unused'
+	mv "$work/log/kselftests-9.9.log" "$work/log/kernel-9.9-patched-rig.log"
+	run -1 check_build 0001 arch/x86/kvm/x86.c
+	says 'warning: unused'
+	run -3 check_build 0001 Documentation/virt/kvm/api.rst
+}
+
 @test "semantic patches: a new report; one that spatch cannot run does not hide the next" {
 	mkdir -p scripts/coccinelle
 	cp "${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. scripts/lib.sh && load_base && tree_dir')}/scripts/coccicheck" scripts/
