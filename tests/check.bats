@@ -105,6 +105,17 @@ row() {
 	run -0 scripts/check checkpatch
 }
 
+@test "checkpatch: how a commit is named, though there is none of that id" {
+	sed -i 's/^int line_3;/int three;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 3" "Do as commit 5d6d6a7d7e66 did it."
+	sed -i 's/^int line_4;/int four;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 4" 'Do as commit 5d6d6a7d7e66 ("KVM: x86: Do it") did it.'
+	run -1 --separate-stderr scripts/check checkpatch
+	row 1 FAIL
+	row 2 ok
+	grep -q 'objection: .*ERROR:GIT_COMMIT_ID' "$BUILD/log/check/9.9/0001-checkpatch.log"
+}
+
 @test "codespell: in the changelog, and in what is added; what was there before is another's" {
 	sed -i 's/^int line_3;/int teh;/' "$edit/arch/x86/kvm/x86.c"
 	a_patch "KVM: x86: Rename line 3"
