@@ -155,7 +155,7 @@ check_boot() {
 		at=$(cure "$case")
 		[ -n "$at" ] || { echo "tests/expect/$BASE-cured: $case is cured by a patch that the series does not have"; return 1; }
 		if [ "$result" = 'not ok' ] && ((10#$1 >= at)); then
-			echo "$case fails, though patch $at has cured it ($ktap)"
+			echo "$case fails, though $([ "$at" = 0 ] && echo "the plain base passes it" || echo "patch $at has cured it") ($ktap)"
 			bad=1
 		elif [ "$result$skip" = ok ] && ((10#$1 == at - 1)) && ! grep -q "^?$case " "$TOP/tests/expect/$BASE-cured"; then
 			echo "$case passes before patch $at, which is to cure it ($ktap)"

@@ -161,7 +161,7 @@ booted() {
 	says 'b fails, though patch 2 has cured it'
 	booted 1 'not ok 1 a' 'ok 2 b' 'not ok 3 c'
 	[ "$status" = 1 ]
-	says 'a fails, though patch 0 has cured it'
+	says 'a fails, though the plain base passes it'
 	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
 	says 'c passes before patch 3, which is to cure it'
