@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # scripts/check on the text of patches: a toy kernel with the real checkpatch.pl and get_maintainer.pl in it, and each thing that a
 # step is there to see.
-# shellcheck disable=SC2154,SC2164 # bats sets output
+# shellcheck disable=SC2016,SC2154,SC2164 # what a played script expands; bats sets output
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/synthetic.bash"
@@ -163,6 +163,31 @@ row() {
 	run -1 scripts/check am
 	says "0001-KVM-x86-Rename-line-30.patch does not apply"
 	says "0 passed, 1 failed, 0 skipped"
+}
+
+@test "build: each patch on those before it, and nothing of those after it" {
+	printf '%s\n' '#!/usr/bin/env bash' '. scripts/lib.sh; tree=$(tree_dir); mkdir -p "$BUILD/log"' \
+		'! grep broken "$tree/arch/x86/kvm/x86.c" >&2 || exit 1' \
+		'grep -h odd "$tree/arch/x86/kvm/x86.c" | sed "s/^/warning: /" >"$BUILD/log/kernel-9.9-patched-rig.log"; true' >scripts/kernel
+	good_patch 3
+	sed -i 's/^int line_20;/int broken;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Break it"
+	sed -i 's/^int broken;/int odd;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Mend it by half"
+	sed -i 's/^int odd;/int good;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Mend it"
+	echo >>"$edit/Documentation/file"
+	a_patch "Documentation: Add a line"
+	run -1 --separate-stderr scripts/check am build
+	row 1 ok ok
+	row 2 ok FAIL
+	row 3 ok FAIL
+	row 4 ok ok
+	row 5 ok -
+	[ "${lines[-1]}" = "7 passed, 2 failed, 0 skipped" ]
+	grep -q 'warning: int odd' "$BUILD/log/check/9.9/0003-build.log"
+	# What was cut is whole again.
+	run -0 scripts/check am
 }
 
 @test "PATCHES picks by number, range and pattern" {
