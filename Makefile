@@ -6,13 +6,13 @@ SHELL := /bin/bash
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
 VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
-	CASE J V UPDATE TRIES VERSION PREVIOUS ONTO SEND COUNT
+	CASE J V UPDATE TRIES VERSION PREVIOUS ONTO SEND COUNT PATCHES
 export $(VARIABLES)
 
 # An empty variable is an unset one.
 unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
 
-.PHONY: help run test test-long tree refresh selftest kernel vm mutants mail clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants check mail clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -59,6 +59,10 @@ mutants: ## breaks the cure on purpose, one way at a time; every mutant must be 
 	@scripts/packages mutants
 	@scripts/each mutants $(NAMES)
 
+check: ## what a maintainer would run on every patch; STEPS='build sparse' and PATCHES='3 7-9' pick (docs/testing.md)
+	@scripts/packages check
+	@scripts/each check $(STEPS)
+
 mail: ## the series as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
 	@scripts/packages mail $(if $(LINUX),kernel)
 	@scripts/each mail
@@ -77,5 +81,6 @@ distclean: ## removes the caches too
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
+#: STEPS= PATCHES=   for make check: steps and patches by name or number
 #: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
 #: J=  V=1            jobs; the output of the builds on the terminal

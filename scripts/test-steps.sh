@@ -7,26 +7,8 @@
 readonly CONSTANT_CPU=max,+invtsc,x-force-features=on
 readonly SCALING_CPU=max,+invtsc,+tsc-scale,x-force-features=on
 
-# copy_series: the project's files in a folder of their own, so that series can be cut there and trees made there.
-copy_series() {
-	rm -rf "$work/top"
-	mkdir -p "$work/top"
-	cp -a "$TOP"/{scripts,bases,config,guest,patches,tests} "$work/top/"
-}
-
-# rig SCRIPT ARGUMENT...: a script of that copy, with trees and output below build/test.
-rig() { BUILD=$work "$work/top/scripts/$1" "${@:2}"; }
-
 step_scripts() {
-	local shell
-	mapfile -t shell < <(cd "$TOP" && git ls-files -co --exclude-standard | while read -r file; do
-		case $file in
-		*.sh | *.bash | *.bats) echo "$file" ;;
-		*) ! head -n 1 "$file" 2>/dev/null | grep -q '^#!.*sh$' || echo "$file" ;;
-		esac
-	done)
-	lint() (cd "$TOP" && shellcheck -x "${shell[@]}")
-	check shellcheck lint
+	check lint "$TOP/scripts/lint"
 	check bench-build make -C "$TOP/bench" OUT="$work/bench" all
 }
 
@@ -80,6 +62,13 @@ step_refresh() {
 	check "$BASE-refresh-is-a-no-op" diff -r "$TOP/patches/$BASE" "$work/top/patches/$BASE"
 }
 
+# What needs no build of make check: the text of each patch, and who is asked about it.
+step_text() {
+	WORK=$work "$TOP/scripts/check" am checkpatch codespell maintainers >"$results/$BASE-text" 2>"$log/$BASE-text.log" || true
+	count "$BASE-text" "$(tail -n 1 "$results/$BASE-text")"
+	copy_series
+}
+
 # The series, by way of a mail server on loopback, is still the series.
 step_mail() {
 	bats --tap "$TOP/tests/mail-series.bats" >"$log/$BASE-mail.tap" 2>&1 || true
@@ -121,9 +110,6 @@ step_selftest() {
 	count "$BASE-patched-hpet" "$(APPEND=clocksource=hpet selftest "$BASE-patched-hpet" patched)"
 	count "$BASE-patched-acpi_pm" "$(APPEND=clocksource=acpi_pm selftest "$BASE-patched-acpi_pm" patched)"
 }
-
-# cases FILE: the selftest's cases and their results, one a line.
-cases() { sed -n 's/^  \(ok\|not ok\) [0-9]* \([^ ]*\)\( # SKIP.*\)\?$/\1 \2\3/p' "$1" | sed 's/ # SKIP.*/ skip/'; }
 
 # On stock the cases that the series cures fail, each of them, and no other.
 step_stock() {

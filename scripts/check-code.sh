@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The steps of scripts/check on the tree as it is after a patch: check_STEP NUMBER PATCH. What is new is so against the plain base.
+# Status 3: there is nothing in this patch that the step is about.
+# Usage: . "$(dirname "$0")/check-code.sh" (by scripts/check)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/check, which calls the functions by name
+
+# warnings LOG: what a compiler, sparse, Sphinx or a semantic patch objects to there, without line numbers, sorted.
+warnings() {
+	grep -aE ':[0-9]+(:[0-9]+|-[0-9]+)?:|(WARNING|warning|error|ERROR|Error):' "$1" | grep -aivE ': (note|info):|In function|In file included' |
+		sed -E "s,$tree/,,g; s,^(\.\./)+,,; s/:[0-9]+([:-][0-9]+)*:/:/g; s/line [0-9]+/line/g" | LC_ALL=C sort
+}
+
+# nothing_new LOG BASE_LOG
+nothing_new() {
+	local new
+	new=$(LC_ALL=C comm -23 <(warnings "$1") <(warnings "$2"))
+	[ -z "$new" ] || { printf 'new: %s\n' "${new//$'\n'/$'\nnew: '}"; return 1; }
+}
+
+# compared NUMBER STEP COMMAND...: runs it; nothing new against what it says on the base, where NUMBER is 0000.
+compared() {
+	local said=$log/$1-$2.said
+	LC_ALL=C "${@:3}" >"$said" 2>&1 || { tail -n 15 "$said"; return 1; }
+	[ "$1" = 0000 ] || nothing_new "$said" "$log/0000-$2.said"
+}
+
+# prefix N: the tree with the first N patches.
+prefix() {
+	local series=$work/top/patches/$BASE/series
+	printf '%s\n' "${patches[@]:0:$1}" | sed '/^$/d' >"$series"
+	[ "$(rig tree)" = "$tree" ]
+}
+
+# sources: what the series compiles in arch/x86, as far as it is there. A header is compiled by those.
+sources() {
+	local file
+	git -C "$tree" diff --name-only base "$tip" -- 'arch/x86/*.c' | while read -r file; do
+		[ ! -e "$tree/$file" ] || echo "$file"
+	done
+	[ -z "$(git -C "$tree" diff --name-only base "$tip" -- arch/x86/include/asm/pvclock.h)" ] || echo arch/x86/kernel/pvclock.c
+}
+
+# objects OUT ARGUMENT...: these alone.
+objects() {
+	local all
+	mapfile -t all < <(sources | sed 's/c$/o/')
+	(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/$1" LOCALVERSION= "${@:2}" "${all[@]}")
+}
+
+# code PATCH: whether it changes any.
+code() { touched "$1" | grep -qE '\.[chS]$|Makefile|Kbuild|Kconfig'; }
+kernel_code() { touched "$1" | grep -qE '^(arch|virt|include|kernel)/.*\.[chS]$'; }
+
+# prepare_code: what the steps need of the whole series; then what they say on the base.
+prepare_code() {
+	local step
+	tip=$(git -C "$tree" rev-parse refs/rig/exported)
+	if wants boot; then
+		rig kselftests "$SELFTEST" >"$log/selftest" || return
+		cp "$(cat "$log/selftest")" "$work/"
+		program=$work/$(basename "$SELFTEST")
+	fi
+	prefix 0 || return
+	! wants w1 sparse || rig config "$tree/out-check" base || return
+	! wants i386 || rig config "$tree/out-check-i386" base i386 || return
+	for step in w1 sparse i386 sphinx cocci; do
+		wants $step || continue
+		say "what $step says on the plain $BASE (at $SECONDS s)"
+		"run_$step" || { say "$step fails on the plain base"; return 1; }
+	done
+}
+
+check_build() {
+	code "$2" || return 3
+	rig kernel && ! grep -aE 'warning:' "$work/log/kernel-$BASE-patched-rig.log" || return 1
+	! touched "$2" | grep -q '^tools/testing/selftests/' || {
+		rig kselftests "$SELFTEST" && ! grep -aE 'warning:' "$work/log/kselftests-$BASE.log"
+	}
+}
+
+run_w1() { compared "${1:-0000}" w1 objects out-check W=1; }
+check_w1() { kernel_code "$2" || return 3; run_w1 "$1"; }
+
+# C=2: also what was compiled before. Debian's sparse does not know __typeof_unqual__, without which newer kernels do not call it at
+# all; qualifiers that it would take off are nothing that sparse objects to.
+run_sparse() {
+	local source
+	compared "${1:-0000}" sparse objects out-check C=2 CHECK='sparse -D__typeof_unqual__=__typeof__' || return
+	for source in $(sources); do
+		grep -q "CHECK .*$source" "$log/${1:-0000}-sparse.said" || { echo "sparse was not run on $source"; return 1; }
+	done
+}
+check_sparse() { kernel_code "$2" || return 3; run_sparse "$1"; }
+
+run_i386() { compared "${1:-0000}" i386 objects out-check-i386 W=1; }
+check_i386() { kernel_code "$2" || return 3; run_i386 "$1"; }
+
+# docs: the folders of the documentation that the series touches, two levels deep.
+docs() {
+	git -C "$tree" diff --name-only base "$tip" -- 'Documentation/*.rst' | sed 's,/[^/]*$,,' | cut -d/ -f2,3 | sort -u
+}
+run_sphinx() {
+	local folders
+	folders=$(docs | paste -sd' ')
+	[ -n "$folders" ] || return 0
+	html() (rm -rf "$tree/out-docs" && . "$TOP/scripts/kbuild.sh" && with_debian_python kmake "$tree" O="$tree/out-docs" SPHINXDIRS="$folders" htmldocs)
+	compared "${1:-0000}" sphinx html || return
+	find "$tree/out-docs" -name index.html | grep -q . || { echo "Sphinx made no HTML"; return 1; }
+}
+check_sphinx() { touched "$2" | grep -q '^Documentation/.*\.rst$' || return 3; run_sphinx "$1"; }
+
+# One semantic patch and one file at a time: scripts/coccicheck stops at the first that spatch cannot run. Those are reports, too,
+# which the base has as well. What was said of a file is kept by the file's content.
+semantic() {
+	local file=$1 kept=$work/cocci/$2
+	[ ! -e "$kept" ] || { cat "$kept"; return; }
+	mkdir -p "$work/cocci"
+	# shellcheck disable=SC2016 # the shell that xargs starts expands it
+	find "$tree/scripts/coccinelle" -name '*.cocci' | LC_ALL=C sort | (
+		cd "$tree" && srctree=. C=2 MODE=report DEBUG_FILE=/dev/null LINUXINCLUDE='-I./arch/x86/include -I./include' V='' \
+			xargs -P "$J" -I{} sh -c 'COCCI=$1 bash scripts/coccicheck "$2" && echo "ran $1" || echo "$1: error: does not run"' sh {} "$file"
+	) >"$kept.new" 2>&1 || true
+	grep -q '^ran ' "$kept.new" || { cat "$kept.new"; return 1; }
+	grep -E ':[0-9]+:[0-9]+-[0-9]+: |: error: does not run$' "$kept.new" | LC_ALL=C sort >"$kept" || true
+	cat "$kept"
+}
+all_semantic() {
+	local file
+	for file in $(sources); do
+		semantic "$file" "$BASE-$(git -C "$tree" hash-object "$tree/$file")-$(basename "$file")" || return
+	done
+}
+run_cocci() { compared "${1:-0000}" cocci all_semantic; }
+check_cocci() { kernel_code "$2" || return 3; run_cocci "$1"; }
+
+# cure CASE: the number of the patch that cures it by tests/expect/BASE-cured; 0 where all of them have to pass it.
+cure() {
+	local name
+	name=$(awk -v name="$1" '{ sub(/^\?/, "", $1) } $1 == name { print $2 }' "$TOP/tests/expect/$BASE-cured")
+	[ -n "$name" ] || { echo 0; return; }
+	printf '%s\n' "${patches[@]}" | grep -nF -- "-$name.patch" | cut -d: -f1
+}
+
+# The selftest of the whole series on the kernel of this prefix: a case has to pass from the patch on that cures it, and to fail on
+# the one before; with ? it may be lucky.
+check_boot() {
+	local ktap=$results/check-$BASE-$1.ktap status=0 result case skip at bad=0
+	code "$2" || return 3
+	rig kernel >/dev/null || return
+	boot() { CMD="ktap-run -l 90 ./$(basename "$program")" FILES=$program rig vm >"$ktap"; }
+	again_if_lost boot || status=$?
+	[[ $status =~ ^[014]$ ]] || { echo "the VM was lost, status $status"; return 1; }
+	[ "$(cases "$ktap" | wc -l)" = "$("$program" -h | grep -c '^  ')" ] || { echo "$(cases "$ktap" | wc -l) cases gave a result ($ktap)"; return 1; }
+	while read -r result case skip; do
+		[ "$result" != not ] || { result='not ok' case=$skip skip=; }
+		at=$(cure "$case")
+		[ -n "$at" ] || { echo "tests/expect/$BASE-cured: $case is cured by a patch that the series does not have"; return 1; }
+		if [ "$result" = 'not ok' ] && ((10#$1 >= at)); then
+			echo "$case fails, though $([ "$at" = 0 ] && echo "the plain base passes it" || echo "patch $at has cured it") ($ktap)"
+			bad=1
+		elif [ "$result$skip" = ok ] && ((10#$1 == at - 1)) && ! grep -q "^?$case " "$TOP/tests/expect/$BASE-cured"; then
+			echo "$case passes before patch $at, which is to cure it ($ktap)"
+			bad=1
+		fi
+	done < <(cases "$ktap")
+	return $bad
+}
+
+# The KVM selftests of the base, all of them.
+check_suite() { rig check-suite; }

@@ -1,0 +1,217 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# scripts/check on the text of patches: a toy kernel with the real checkpatch.pl and get_maintainer.pl in it, and each thing that a
+# step is there to see.
+# shellcheck disable=SC2016,SC2154,SC2164 # what a played script expands; bats sets output
+
+bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/synthetic.bash"
+
+# What the kernel's perl scripts know a kernel by, and two entries of MAINTAINERS.
+eval "plain_$(declare -f kernel)"
+kernel() {
+	local name
+	plain_kernel "$1"
+	for name in COPYING CREDITS Kbuild README {Documentation,include,drivers,fs,init,ipc,kernel,lib}/file; do
+		mkdir -p "$(dirname "$1/$name")"
+		echo >"$1/$name"
+	done
+	mkdir -p "$1/arch/x86/include/asm"
+	printf '/* SPDX-License-Identifier: GPL-2.0 */\nextern int pvclock;\n' >"$1/arch/x86/include/asm/pvclock.h"
+	cp "$KUNIT_TREE"/scripts/{checkpatch.pl,get_maintainer.pl,spelling.txt,const_structs.checkpatch} "$1/scripts/"
+	printf '%s\n' '' 'Maintainers List' '----------------' '' 'KVM' 'L:	kvm@vger.kernel.org' 'S:	Supported' 'F:	arch/x86/kvm/' \
+		'F:	arch/x86/include/asm/pvclock.h' '' 'THE REST' 'L:	linux-kernel@vger.kernel.org' 'S:	Buried' 'F:	*' 'F:	*/' >"$1/MAINTAINERS"
+}
+
+setup_file() {
+	export REPO=$BATS_FILE_TMPDIR/repo
+	KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. scripts/lib.sh && load_base && tree_dir')}
+	export KUNIT_TREE
+	packages 1
+	suite
+}
+
+setup() {
+	variables
+	unset PATCHES STEPS WORK
+	top "$BATS_TEST_TMPDIR/top"
+	mkdir -p "$BATS_TEST_TMPDIR/top"/{guest,tests/expect}
+	cp "$PROJECT"/tests/expect/{checkpatch,codespell} "$BATS_TEST_TMPDIR/top/tests/expect/"
+	cd "$BATS_TEST_TMPDIR/top"
+	series=$PWD/patches/9.9
+	mkdir -p "$series"
+	: >"$series/series"
+	git clone -q "$(scripts/import 2>/dev/null)" "$BATS_TEST_TMPDIR/edit"
+	git -C "$BATS_TEST_TMPDIR/edit" config user.name toy
+	git -C "$BATS_TEST_TMPDIR/edit" config user.email toy@toy.example
+	edit=$BATS_TEST_TMPDIR/edit
+}
+
+# a_patch SUBJECT [TEXT]: what was edited in $edit, as the next patch of the series.
+a_patch() {
+	local name
+	git -C "$edit" add -A
+	git -C "$edit" commit -q -m "$1" -m "${2:-Change what has to be changed, to see whether this works.}"
+	name=$(printf %04d $(($(wc -l <"$series/series") + 1)))-$(tr -cs 'A-Za-z0-9\n' - <<<"$1").patch
+	git -C "$edit" format-patch -1 --stdout --zero-commit --no-signature --full-index >"$series/$name"
+	echo "$name" >>"$series/series"
+}
+
+good_patch() {
+	sed -i "s/^int line_$1;/int good_$1;/" "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line $1"
+}
+
+# row N WORD...: the cells of row N in the table.
+row() {
+	local n=$1
+	shift
+	[ "$(sed -n "$((n + 1))s/^[^ ]* *//p" <<<"$output" | tr -s ' ')" = "$*" ] || {
+		printf 'row %s is not: %s\nsaid:\n%s\n' "$n" "$*" "$output"
+		return 1
+	}
+}
+
+@test "good patches: a row each, every cell ok; no sign-off is no objection" {
+	good_patch 3
+	good_patch 30
+	run -0 scripts/check am checkpatch codespell maintainers
+	run -0 --separate-stderr scripts/check am checkpatch codespell maintainers
+	[ "$(head -n 1 <<<"$output" | tr -s ' ')" = "9.9 am checkpatch codespell maintainers" ]
+	row 1 ok ok ok ok
+	row 2 ok ok ok ok
+	[ "${lines[-1]}" = "8 passed, 0 failed, 0 skipped" ]
+}
+
+@test "checkpatch: trailing white space, and what no line of the list excuses" {
+	good_patch 3
+	sed -i 's/^int line_20;/int line_20; /' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Add a blank"
+	run -1 scripts/check checkpatch
+	says "0002-KVM-x86-Add-a-blank                                     FAIL"
+	grep -q 'objection: .*ERROR:TRAILING_WHITESPACE' "$BUILD/log/check/9.9/0002-checkpatch.log"
+	says "1 passed, 1 failed, 0 skipped"
+	: >tests/expect/checkpatch
+	run -1 scripts/check checkpatch
+	grep -q 'objection: .*ERROR:MISSING_SIGN_OFF' "$BUILD/log/check/9.9/0001-checkpatch.log"
+	says "0 passed, 2 failed, 0 skipped"
+}
+
+@test "checkpatch: an excuse is for the patches that it names" {
+	good_patch 3
+	echo 'MISSING_SIGN_OFF 0002-*' >tests/expect/checkpatch
+	run -1 scripts/check checkpatch
+	echo 'MISSING_SIGN_OFF 0001-*' >tests/expect/checkpatch
+	run -0 scripts/check checkpatch
+}
+
+@test "checkpatch: how a commit is named, though there is none of that id" {
+	sed -i 's/^int line_3;/int three;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 3" "Do as commit 5d6d6a7d7e66 did it."
+	sed -i 's/^int line_4;/int four;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 4" 'Do as commit 5d6d6a7d7e66 ("KVM: x86: Do it") did it.'
+	run -1 --separate-stderr scripts/check checkpatch
+	row 1 FAIL
+	row 2 ok
+	grep -q 'objection: .*ERROR:GIT_COMMIT_ID' "$BUILD/log/check/9.9/0001-checkpatch.log"
+}
+
+@test "codespell: in the changelog, and in what is added; what was there before is another's" {
+	sed -i 's/^int line_3;/int teh;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 3"
+	sed -i 's/^int line_4;/int line_four;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 4" "Do this becuase it has to be done."
+	sed -i 's/^int line_5;/int line_five;/; s/^int teh;/int three;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 5"
+	run -1 --separate-stderr scripts/check codespell
+	row 1 FAIL
+	row 2 FAIL
+	row 3 ok
+	grep -q 'teh ==> the' "$BUILD/log/check/9.9/0001-codespell.log"
+	grep -q 'becuase ==> because' "$BUILD/log/check/9.9/0002-codespell.log"
+	says "1 passed, 2 failed, 0 skipped"
+}
+
+@test "maintainers: every file but MAINTAINERS is KVM's, and pvclock.h the x86 maintainers', too" {
+	echo 'int x;' >>"$edit/lib/file"
+	a_patch "lib: Add x"
+	echo 'extern int y;' >>"$edit/arch/x86/include/asm/pvclock.h"
+	a_patch "x86/pvclock: Add y"
+	sed -i 's/Supported/Maintained/' "$edit/MAINTAINERS"
+	a_patch "MAINTAINERS: Change the state"
+	good_patch 3
+	run -1 --separate-stderr scripts/check maintainers
+	row 1 FAIL
+	row 2 FAIL
+	row 3 -
+	row 4 ok
+	grep -q 'kvm@vger.kernel.org is not named for lib/file' "$BUILD/log/check/9.9/0001-maintainers.log"
+	grep -q 'x86@kernel.org is not named for arch/x86/include/asm/pvclock.h' "$BUILD/log/check/9.9/0002-maintainers.log"
+	# The series's own MAINTAINERS counts.
+	sed -i 's/^KVM$/&\nL:	x86@kernel.org/' "$edit/MAINTAINERS"
+	a_patch "MAINTAINERS: Add x86"
+	PATCHES=2 run -0 --separate-stderr scripts/check maintainers
+	[ "${lines[-1]}" = "1 passed, 0 failed, 0 skipped" ]
+}
+
+@test "am: a hunk that is not where the patch says; a patch that does not apply" {
+	good_patch 30
+	sed -i 's/^@@ -27,7 +27,7/@@ -25,7 +25,7/' "$series"/0001-*
+	run -1 --separate-stderr scripts/check am
+	row 1 FAIL
+	sed -i 's/^-int line_30/-int line_31/' "$series"/0001-*
+	run -1 scripts/check am
+	says "0001-KVM-x86-Rename-line-30.patch does not apply"
+	says "0 passed, 1 failed, 0 skipped"
+}
+
+@test "build: each patch on those before it, and nothing of those after it" {
+	printf '%s\n' '#!/usr/bin/env bash' '. scripts/lib.sh; tree=$(tree_dir); mkdir -p "$BUILD/log"' \
+		'! grep broken "$tree/arch/x86/kvm/x86.c" >&2 || exit 1' \
+		'grep -h odd "$tree/arch/x86/kvm/x86.c" | sed "s/^/warning: /" >"$BUILD/log/kernel-9.9-patched-rig.log"; true' >scripts/kernel
+	good_patch 3
+	sed -i 's/^int line_20;/int broken;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Break it"
+	sed -i 's/^int broken;/int odd;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Mend it by half"
+	sed -i 's/^int odd;/int good;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Mend it"
+	echo >>"$edit/Documentation/file"
+	a_patch "Documentation: Add a line"
+	run -1 --separate-stderr scripts/check am build
+	row 1 ok ok
+	row 2 ok FAIL
+	row 3 ok FAIL
+	row 4 ok ok
+	row 5 ok -
+	[ "${lines[-1]}" = "7 passed, 2 failed, 0 skipped" ]
+	grep -q 'warning: int odd' "$BUILD/log/check/9.9/0003-build.log"
+	# What was cut is whole again.
+	run -0 scripts/check am
+}
+
+@test "PATCHES picks by number, range and pattern" {
+	for n in 3 10 20 30; do
+		good_patch $n
+	done
+	PATCHES='2 4' run -0 --separate-stderr scripts/check am
+	[[ ${lines[1]} = 0002-* && ${lines[2]} = 0004-* ]]
+	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
+	PATCHES='2-3' run -0 --separate-stderr scripts/check am
+	[[ ${lines[1]} = 0002-* && ${lines[2]} = 0003-* ]]
+	PATCHES='*-line-3.patch' run -0 --separate-stderr scripts/check am
+	[[ ${lines[1]} = 0001-* ]]
+	[ "${lines[-1]}" = "1 passed, 0 failed, 0 skipped" ]
+}
+
+@test "bad input: one clear line" {
+	run -2 scripts/check nonsense
+	says "STEP=nonsense is unknown"
+	run -2 scripts/check am
+	says "patches/9.9/series names no patch"
+	good_patch 3
+	PATCHES=7 run -2 scripts/check am
+	says 'PATCHES="7" names none of the 1 patches'
+	run -0 scripts/check -l
+	says checkpatch
+}
