@@ -36,8 +36,8 @@ step_fixtures() {
 	KUNIT_TREE=$(rig tree 2>"$log/fixtures-tree.log") || { fail "fixtures: no tree (log $log/fixtures-tree.log)"; return; }
 	export KUNIT_TREE
 	for file in "$TOP"/tests/*.bats; do
-		# boot.bats needs a kernel, mail-series.bats a series: they belong to the steps selftest and mail.
-		case $file in */boot.bats | */mail-series.bats) continue ;; esac
+		# boot.bats and bench-vm.bats need a kernel, mail-series.bats a series: they belong to the steps selftest, bench and mail.
+		case $file in */boot.bats | */bench-vm.bats | */mail-series.bats) continue ;; esac
 		tap=$log/$(basename "$file").tap
 		env -u LOST_BUDGET -u LOST_FILE bats --tap "$file" >"$tap" 2>&1 || true
 		count_tap "$(basename "$file")" "$tap"
@@ -177,6 +177,25 @@ step_exact() {
 	cp -a "$TOP/bench" "$work/top/"
 	TRIES=100000 KERNEL=distro check "$BASE-run-distro" rig run
 	TRIES=100000 KERNEL=rig check "$BASE-run-rig" rig run
+}
+
+# The measurements, in small: stock and patched in turns, what becomes of it, and the bench in the VM, where it may do more.
+step_bench() {
+	local kernel results_bench=$work/results/bench
+	cp -a "$TOP/bench" "$work/top/"
+	kernel=$(rig kernel)
+	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/bench-vm.bats" >"$log/bench-vm.bats.tap" 2>&1 || true
+	count_tap bench-vm.bats "$log/bench-vm.bats.tap"
+	rm -rf "$results_bench"
+	TRIES=400 AGE=1 HOST=0 JOBS="idle cost" check "$BASE-bench" rig bench
+	# shellcheck disable=SC2016 # jq's variables
+	exact() {
+		rig measured -j "$results_bench" | jq -e --arg base "$BASE" '
+			[.rows[] | select(.[0] | test("^(error|step)")) | .[2]] | length >= 6 and
+			all(.["\($base)-patched"] <= 2) and any(.["\($base)-stock"] > 2)'
+	}
+	check "$BASE-bench-exact" exact
+	check "$BASE-bench-report" rig report "$results_bench" "$work/report/index.html"
 }
 
 # A 32-bit host: patched is exact there and stock is not, and the touched files build cleanly at W=1.

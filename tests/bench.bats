@@ -437,7 +437,7 @@ report() {
 	need_kvm
 	for name in nonsense '' ts; do
 		run --separate-stderr "$BENCH" --case future --clocksource "$name"
-		one_line "--clocksource '$name' is none that this host offers: $(cat /sys/devices/system/clocksource/clocksource0/available_clocksource | sed "s, $,,")"
+		one_line "--clocksource '$name' is none that this host offers: $(sed "s/ $//" /sys/devices/system/clocksource/clocksource0/available_clocksource)"
 	done
 }
 
