@@ -22,7 +22,7 @@ played_document() {
 played_peer() {
 	local dir=$1/$2 n
 	mkdir -p "$dir"
-	jq -n --arg peer "$2" '{environment: {$peer, kernel: "6.1.0-played", qemu: "7.2", cpu: "a <CPU>", date: "2026-01-01T00:00:00Z"}}' \
+	jq -n --arg peer "$2" '{environment: {$peer, kernel: "6.1.0-played", qemu: "7.2", accel: "tcg", cpus: "2", cpu: "a <CPU>", date: "2026-01-01T00:00:00Z"}}' \
 		>"$dir/environment.json"
 	{ played_document "$3" "$4" 'del(.cases.cost, .cases.cost_noclock)'; played_document "$3" "$4" '.clocksource = "hpet" | .cases |= {msr}'; } >"$dir/idle.json"
 	played_document "$3" "$4" '.busy = 4 | .cases |= {msr}' >"$dir/loaded.json"
