@@ -36,16 +36,17 @@ class Peer:
         if "kernel" not in self.env:
             self.env["kernel"] = next((d["release"] for d in self.documents(clocksource=None)), "unknown")
 
-    def documents(self, *jobs, clocksource="native", **options):
-        """The documents of these jobs (default: all but those whose CPU counts instructions); None is any clocksource."""
+    def documents(self, *jobs, clocksource="native", loaded=None):
+        """The documents of these jobs (default: all but those whose CPU counts instructions); None is any clocksource, any load."""
         if clocksource == "native":
             clocksource = self.native
         for job, documents in self.jobs.items():
             if (jobs and job not in jobs) or (not jobs and job == "cost"):
                 continue
             for document in documents:
-                same = all(document.get(key, 0) == value for key, value in options.items())
-                if same and clocksource in (None, document.get("clocksource")):
+                if loaded not in (None, document.get("busy", 0) > 0):
+                    continue
+                if clocksource in (None, document.get("clocksource")):
                     yield document
 
     def values(self, case, metric, *jobs, **options):

@@ -22,11 +22,9 @@ def rows(peers):
             return None if worst is None else abs(worst)
         return value
 
-    idle = ("idle", "plain", "vcpus", "vms", "full", "bench", "constant")
     row("kernel", "kernel", lambda peer: peer.env["kernel"])
-    row("error", "epoch error, worst (ns)", size("msr", "worst_ns", *idle, busy=0))
-    row("error_loaded", "... with more busy loops than CPUs", lambda p: max(
-        (abs(v) for d in p.documents() if d.get("busy") for v in [d["cases"].get("msr", {}).get("worst_ns")] if v is not None), default=None))
+    row("error", "epoch error, worst (ns)", size("msr", "worst_ns", loaded=False))
+    row("error_loaded", "... with more busy loops than CPUs", size("msr", "worst_ns", loaded=True))
     row("error_xen", "Xen page, epoch error, worst (ns)", size("xen", "worst_ns"))
     row("step_noclock", "largest step, vCPUs with unequal TSC offsets (ns)", size("noclock", "step_ns"))
     row("step_old_time", "largest step, boot vCPU on the old MSR (ns)", size("old_time", "step_ns"))
@@ -41,7 +39,7 @@ def rows(peers):
     row("trips", "1000 GET->SET->GET trips move the epoch (ns)", lambda peer: peer.worst("trips", "drift_ns"))
     row("jump", "jump at a new snapshot, per second of its age (ns)", lambda peer: peer.worst("resnapshot", "jump_ns_per_s"))
     row("scaling", "KVM_GET_CLOCK behind a scaled guest (ns/s)", lambda peer: peer.first("scaling", "lag_ns_per_s"))
-    row("rate", "kvmclock against CLOCK_MONOTONIC_RAW (ppb)", lambda peer: peer.first("rate", "rate_ppb", "idle", "bench"))
+    row("rate", "kvmclock against CLOCK_MONOTONIC_RAW (ppb)", lambda peer: peer.first("rate", "rate_ppb"))
     row("lost", "two writers, versions lost", lambda peer: peer.worst("versions", "lost"))
     row("future", "clock set past real time, guest wrong by (s)", lambda peer: peer.first("future", "error_s"))
     for path, title in ("msr", "write of the MSR"), ("get_clock", "KVM_GET_CLOCK"), ("set_clock", "KVM_SET_CLOCK, one vCPU"):
