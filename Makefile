@@ -6,13 +6,13 @@ SHELL := /bin/bash
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
 VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
-	CASE J V UPDATE TRIES VERSION PREVIOUS ONTO SEND COUNT PATCHES
+	CASE J V UPDATE TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES
 export $(VARIABLES)
 
 # An empty variable is an unset one.
 unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
 
-.PHONY: help run test test-long tree refresh selftest kernel vm mutants check mail clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants check bench report mail clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -29,10 +29,14 @@ test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@scripts/packages test
 	@scripts/test
 
-test-long: ## the long proofs: all mutants, and the selftest 200 times under load on patched and stock (COUNT=)
+test-long: ## the long proofs: all mutants, the selftest 200 times under load (COUNT=), make bench, its report in a browser
 	@scripts/packages test
 	@scripts/each mutants
 	@scripts/each repeat
+	@scripts/packages bench look
+	@scripts/bench
+	@scripts/report
+	@scripts/look
 
 tree: ## git tree of BASE with the series applied, to edit; last line = its path
 	@scripts/packages tree
@@ -63,6 +67,14 @@ check: ## what a maintainer would run on every patch; STEPS='build sparse' and P
 	@scripts/packages check
 	@scripts/each check $(STEPS)
 
+bench: ## measures stock and patched of all bases in turns, then this machine's /dev/kvm (FULL=1: every combination, hours)
+	@scripts/packages bench
+	@scripts/bench
+
+report: ## build/report/index.html, the page that shows what make bench measured; last line = its path
+	@scripts/packages report
+	@scripts/report
+
 mail: ## the series as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
 	@scripts/packages mail $(if $(LINUX),kernel)
 	@scripts/each mail
@@ -81,6 +93,7 @@ distclean: ## removes the caches too
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
-#: STEPS= PATCHES=   for make check: steps and patches by name or number
+#: STEPS= PATCHES=     for make check: steps and patches by name or number
 #: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
+#: TRIES=20000 BUSY=4 AGE=2 FULL= HOST=1 JOBS=   for make bench: epochs a case, busy loops, seconds, all, this machine, some jobs
 #: J=  V=1            jobs; the output of the builds on the terminal

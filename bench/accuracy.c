@@ -6,10 +6,7 @@
  * KVM_GET_CLOCK, read before and after each write: what is written in between must lie between. The kernel slews its
  * wall clock against kvmclock (NTP), so only adjacent readings are ever compared.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "bench.h"
@@ -25,40 +22,36 @@
 #define NTP_MAX_PPM	500
 #define MILLION		1000000
 
-/* Percentiles in thousandths: 99.9 % */
-#define PER_MILLE	1000
-
-/* Where struct shared_info of a 32-bit Xen guest, which is what a new VM is, has its wall clock. */
-#define XEN_WALL_CLOCK_OFFSET	0x900
-/* The MSR range of Xen's hypercall page starts here. */
-#define XEN_HYPERCALL_MSR	0x40000000
-
-/* KVM_XEN_HVM_SET_ATTR, since v5.12: as in linux/kvm.h, which may be older. */
-#define ATTR_TYPE_SHARED_INFO	1
-
-struct xen_attr {
-	__u16 type;
-	__u16 pad[3];
-	union {
-		__u64 gfn;
-		__u64 size[8];
-	} u;
-};
-
-#define XEN_HVM_SET_ATTR	_IOW(KVMIO, 0xc9, struct xen_attr)
-
 /* One way by which KVM can be made to write the epoch, and where it lands. */
 struct writer {
 	void (*write)(struct vm *vm, const struct writer *writer);
 	uint64_t gpa;
+	uint64_t wall_clock_offset;
 	uint32_t msr;
+};
+
+/* A VM of the fleet, and what it gave last. */
+struct member {
+	struct vm vm;
+	volatile struct wall_clock *wc;
+	struct clock_reading after;
+	struct clock_reading earlier;
+	int64_t last;
+	uint32_t version;
+	bool written;
 };
 
 /* All times in ns. */
 struct accuracy {
 	int64_t *offset;
 	int64_t *distance;
+	int64_t *error_histogram;
+	int64_t *error_series;
+	int64_t *step_histogram;
+	int64_t *step_series;
 	unsigned long tries;
+	/* That of the time series, for the try at hand. */
+	unsigned int slice;
 	unsigned long bracketed;
 	unsigned long outside;
 	int64_t low;
@@ -78,10 +71,7 @@ static void write_msr(struct vm *vm, const struct writer *writer)
 
 static void write_xen(struct vm *vm, const struct writer *writer)
 {
-	struct xen_attr attr = {
-		.type = ATTR_TYPE_SHARED_INFO,
-		.u.gfn = writer->gpa / GUEST_PAGE_SIZE,
-	};
+	struct xen_attr attr = XEN_SHARED_INFO_ATTR(writer->gpa);
 
 	vm_ioctl(vm->fd, XEN_HVM_SET_ATTR, &attr, "KVM_XEN_HVM_SET_ATTR");
 }
@@ -101,31 +91,8 @@ static const struct writer old_msr_writer = {
 static const struct writer xen_writer = {
 	.write = write_xen,
 	.gpa = GPA_XEN_SHARED_INFO,
+	.wall_clock_offset = XEN_WALL_CLOCK_OFFSET,
 };
-
-static int64_t *new_samples(unsigned long nr)
-{
-	/* Populated: a page fault inside a bracket would widen it. */
-	int64_t *samples = mmap(NULL, nr * sizeof(*samples), PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (samples == MAP_FAILED)
-		failed("no memory for %lu samples: %s; take fewer --tries", nr, strerror(errno));
-	return samples;
-}
-
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a;
-	int64_t y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int64_t magnitude(int64_t value)
-{
-	return value < 0 ? -value : value;
-}
 
 /* What NTP may have moved the epoch by in this time, beside the rounding. */
 static int64_t slew_bound(int64_t ns)
@@ -136,11 +103,6 @@ static int64_t slew_bound(int64_t ns)
 static int64_t bracket_bound(int64_t width)
 {
 	return width <= NARROW_NS ? ROUNDING_NS : slew_bound(width);
-}
-
-static int64_t written_epoch(const volatile struct wall_clock *wc)
-{
-	return wc->sec * NSEC_PER_SEC + wc->nsec;
 }
 
 static void judge_bracket(struct accuracy *acc, const struct clock_reading *before,
@@ -172,64 +134,89 @@ static void judge_bracket(struct accuracy *acc, const struct clock_reading *befo
 	acc->offset[acc->bracketed] = epoch - a;
 	acc->distance[acc->bracketed] = magnitude(distance);
 	acc->bracketed++;
+	acc->error_histogram[bucket(magnitude(distance))]++;
+	acc->error_series[acc->slice] = larger(acc->error_series[acc->slice], distance);
 }
 
-static void measure(struct vm *vm, const struct writer *writer, uint64_t wc_offset, struct accuracy *acc)
+static void judge_step(struct accuracy *acc, int64_t step, int64_t interval)
 {
-	volatile struct wall_clock *wc = vm_memory(vm, writer->gpa + wc_offset);
-	struct clock_reading before, after, earlier;
-	int64_t epoch, last = 0, interval, step;
-	uint32_t version;
-	unsigned long i;
+	if (step > acc->step)
+		acc->step = step;
+	if (step > slew_bound(interval))
+		acc->steps_outside++;
+	acc->step_histogram[bucket(step)]++;
+	acc->step_series[acc->slice] = larger(acc->step_series[acc->slice], step);
+}
+
+static void start_accuracy(struct accuracy *acc)
+{
+	unsigned int slices = options.tries < SERIES_SIZE ? (unsigned int)options.tries : SERIES_SIZE;
 
 	memset(acc, 0, sizeof(*acc));
 	acc->tries = options.tries;
 	acc->offset = new_samples(acc->tries);
 	acc->distance = new_samples(acc->tries);
-
-	/* The first write may find junk, activates caches, and is not looked at. */
-	writer->write(vm, writer);
-	version = wc->version;
-	get_clock(vm, &after);
-	earlier = after;
-	for (i = 0; i < acc->tries; i++) {
-		before = after;
-		writer->write(vm, writer);
-		get_clock(vm, &after);
-
-		epoch = written_epoch(wc);
-		if (wc->version & 1 || (int32_t)(wc->version - version) <= 0)
-			acc->bad_versions++;
-		version = wc->version;
-		if (has_realtime(&before) && has_realtime(&after))
-			judge_bracket(acc, &before, &after, epoch);
-		if (i) {
-			interval = (int64_t)(after.clock - earlier.clock);
-			step = magnitude(epoch - last);
-			if (step > acc->step)
-				acc->step = step;
-			if (step > slew_bound(interval))
-				acc->steps_outside++;
-		}
-		last = epoch;
-		earlier = before;
-	}
+	acc->error_histogram = new_series("error_histogram", NR_BUCKETS);
+	acc->error_series = new_series("error_series_ns", slices);
+	acc->step_histogram = new_series("step_histogram", NR_BUCKETS);
+	acc->step_series = new_series("step_series_ns", slices);
 }
 
-static int64_t percentile(int64_t *samples, unsigned long nr, unsigned int per_mille)
+static void write_once(struct member *member, const struct writer *writer, struct accuracy *acc, bool alone)
 {
-	qsort(samples, nr, sizeof(*samples), compare);
-	return samples[nr - 1 - (unsigned long)((uint64_t)(nr - 1) * (PER_MILLE - per_mille) / PER_MILLE)];
+	struct clock_reading before;
+	int64_t epoch;
+
+	/* One VM alone: a bracket ends where the next one starts. */
+	if (alone)
+		before = member->after;
+	else
+		get_clock(&member->vm, &before);
+	writer->write(&member->vm, writer);
+	get_clock(&member->vm, &member->after);
+
+	epoch = written_epoch(member->wc);
+	if (member->wc->version & 1 || (int32_t)(member->wc->version - member->version) <= 0)
+		acc->bad_versions++;
+	member->version = member->wc->version;
+	if (has_realtime(&before) && has_realtime(&member->after))
+		judge_bracket(acc, &before, &member->after, epoch);
+	if (member->written)
+		judge_step(acc, magnitude(epoch - member->last), (int64_t)(member->after.clock - member->earlier.clock));
+	member->last = epoch;
+	member->earlier = before;
+	member->written = true;
+}
+
+/* The VMs take turns. */
+static void measure(struct member *fleet, const struct writer *writer, struct accuracy *acc)
+{
+	struct member *member;
+	unsigned long i;
+
+	start_accuracy(acc);
+	for (member = fleet; member < fleet + options.vms; member++) {
+		/* The first write may find junk, activates caches, and is not looked at. */
+		member->wc = vm_memory(&member->vm, writer->gpa + writer->wall_clock_offset);
+		writer->write(&member->vm, writer);
+		member->version = member->wc->version;
+		get_clock(&member->vm, &member->after);
+		member->earlier = member->after;
+	}
+	for (i = 0; i < acc->tries; i++) {
+		acc->slice = (unsigned int)(acc->tries < SERIES_SIZE ? i : (uint64_t)i * SERIES_SIZE / acc->tries);
+		write_once(&fleet[i % options.vms], writer, acc, options.vms == 1);
+	}
 }
 
 static void report_bracket(const struct bench_case *self, struct accuracy *acc)
 {
 	int64_t worst = -acc->low > acc->high ? -acc->low : acc->high;
-	int64_t median = percentile(acc->offset, acc->bracketed, PER_MILLE / 2);
+	int64_t median = percentile(acc->offset, acc->bracketed, MEDIAN);
 
 	metric("bracketed", (int64_t)acc->bracketed, "of these, with realtime in both KVM_GET_CLOCK readings");
 	metric("median_ns", median, "epoch - (realtime - clock) of the reading before, median");
-	metric("p999_ns", percentile(acc->distance, acc->bracketed, PER_MILLE - 1),
+	metric("p999_ns", percentile(acc->distance, acc->bracketed, MOST),
 	       "distance outside the bracket, 99.9 %");
 	metric("worst_ns", worst, "distance outside the bracket, worst");
 	metric("low_ns", acc->low, "farthest below the bracket");
@@ -275,85 +262,58 @@ static void report_flags(struct vm *vm)
 	metric("host_tsc", !!(reading.flags & KVM_CLOCK_HOST_TSC), "KVM_CLOCK_HOST_TSC is set");
 }
 
-static void measure_and_report(const struct bench_case *self, struct vm *vm, const struct writer *writer,
-			       uint64_t wc_offset)
+/* mode makes each VM of the fleet what it has to be; after setup, if there is one, they are measured. */
+static void measure_and_report(const struct bench_case *self, void (*mode)(struct vm *vm, unsigned int vcpus),
+			       void (*setup)(struct vm *vm), const struct writer *writer)
 {
+	unsigned int vcpus = vcpus_or(TWO_VCPUS, mode == mode_noclock ? TWO_VCPUS : 1);
+	struct member *fleet, *member;
 	struct accuracy acc;
 
-	report_flags(vm);
-	measure(vm, writer, wc_offset, &acc);
+	fleet = mmap(NULL, options.vms * sizeof(*fleet), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (fleet == MAP_FAILED)
+		failed("no memory for %u VMs", options.vms);
+	for (member = fleet; member < fleet + options.vms; member++) {
+		mode(&member->vm, vcpus);
+		if (setup)
+			setup(&member->vm);
+	}
+	metric("vcpus", vcpus, "vCPUs in each VM");
+	metric("vms", options.vms, "VMs, taking turns");
+	report_flags(&fleet->vm);
+	measure(fleet, writer, &acc);
 	report_accuracy(self, &acc);
 }
 
 void run_msr(const struct bench_case *self)
 {
-	struct vm vm;
-
-	vm_create_running(&vm, MAX_VCPUS);
-	measure_and_report(self, &vm, &msr_writer, 0);
+	measure_and_report(self, mode_master, NULL, &msr_writer);
 }
 
 void run_msr_old(const struct bench_case *self)
 {
-	struct vm vm;
-
-	vm_create_running(&vm, MAX_VCPUS);
-	measure_and_report(self, &vm, &old_msr_writer, 0);
+	measure_and_report(self, mode_master, NULL, &old_msr_writer);
 }
 
 void run_before(const struct bench_case *self)
 {
-	struct vm vm;
-
-	vm_create(&vm, MAX_VCPUS);
-	measure_and_report(self, &vm, &msr_writer, 0);
-}
-
-/* By the TSC offset where there is such an attribute (v5.16), else by a TSC that cannot pass for a synchronised one. */
-void make_tsc_unequal(struct vm *vm, unsigned int vcpu)
-{
-	uint64_t offset = 0;
-	struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL,
-		.attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (uintptr_t)&offset,
-	};
-
-	if (ioctl(vm->vcpu_fd[vcpu], KVM_HAS_DEVICE_ATTR, &attr) < 0) {
-		set_msr(vm, vcpu, MSR_IA32_TSC, get_msr(vm, vcpu, MSR_IA32_TSC) + FAR_TSC);
-		return;
-	}
-	vm_ioctl(vm->vcpu_fd[vcpu], KVM_GET_DEVICE_ATTR, &attr, "KVM_GET_DEVICE_ATTR of the TSC offset");
-	offset += FAR_TSC;
-	vm_ioctl(vm->vcpu_fd[vcpu], KVM_SET_DEVICE_ATTR, &attr, "KVM_SET_DEVICE_ATTR of the TSC offset");
+	measure_and_report(self, mode_before, NULL, &msr_writer);
 }
 
 void run_noclock(const struct bench_case *self)
 {
-	struct clock_reading reading;
-	struct vm vm;
+	measure_and_report(self, mode_noclock, NULL, &msr_writer);
+}
 
-	vm_create_running(&vm, MAX_VCPUS);
-	make_tsc_unequal(&vm, 1);
-	vm_run(&vm, 1);
-	vm_run(&vm, 0);
-	get_clock(&vm, &reading);
-	if (reading.flags & KVM_CLOCK_TSC_STABLE)
-		not_measured("the master clock stays in use with unequal TSCs");
-	measure_and_report(self, &vm, &msr_writer, 0);
+void run_old_time(const struct bench_case *self)
+{
+	measure_and_report(self, mode_old_time, NULL, &msr_writer);
 }
 
 void run_xen(const struct bench_case *self)
 {
-	struct kvm_xen_hvm_config config = {
-		.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL,
-		.msr = XEN_HYPERCALL_MSR,
-	};
-	struct vm vm;
-
-	if (!(kvm_has(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_SHARED_INFO))
+	if (!kernel_has_xen())
 		not_measured("KVM_CAP_XEN_HVM offers no shared info page (before v5.12, or without CONFIG_KVM_XEN)");
-	vm_create_running(&vm, MAX_VCPUS);
-	vm_ioctl(vm.fd, KVM_XEN_HVM_CONFIG, &config, "KVM_XEN_HVM_CONFIG");
-	measure_and_report(self, &vm, &xen_writer, XEN_WALL_CLOCK_OFFSET);
+	measure_and_report(self, mode_master, xen_enable, &xen_writer);
 }

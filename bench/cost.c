@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the clock's paths cost, in ticks of the TSC: instructions in an emulated CPU that counts them (QEMU's
- * -icount shift=0), cycles of the TSC elsewhere.
+ * What the clock's paths cost: in ticks of the TSC, which are instructions in an emulated CPU that counts them (QEMU's
+ * -icount shift=0) and cycles elsewhere; and in ns.
  *
- * Each figure is the least of many: what an interrupt or another VM adds is not the path's. The cost of entering the
- * kernel and of finding the MSR is taken off by the same call with nothing to do.
+ * The ticks are the least of many: what an interrupt or another VM adds is not the path's. The ns are the median, with the
+ * distance between the quartiles as its spread. All calls take turns, the empty ones that they are held against among
+ * them, so that what slows down the machine for a while slows down both.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,83 +18,162 @@
 /* Enough that the least one met no interrupt, few enough to take no time. */
 #define ROUNDS	2000
 
+#define QUARTER	(PER_MILLE / 4)
+/* Ticks in a second are kHz times this. */
+#define TICKS_A_KHZ	1000
+
+struct one_msr {
+	struct kvm_msrs info;
+	struct kvm_msr_entry entry;
+};
+
+enum path {
+	EMPTY,
+	EMPTY_MSR,
+	MSR,
+	MSR_OLD,
+	GET_CLOCK,
+	SET_CLOCK,
+	XEN,
+	NR_PATHS,
+};
+
+static const struct {
+	const char *ticks;
+	const char *ns;
+	const char *spread;
+	const char *meaning;
+	enum path control;
+} paths[NR_PATHS] = {
+	[EMPTY] = { "empty_ticks", "empty_ns", "empty_spread_ns", "an ioctl with nothing to do: the control", NR_PATHS },
+	[EMPTY_MSR] = { "empty_msr_ticks", "empty_msr_ns", "empty_msr_spread_ns",
+			"a write of 0 to the wall clock MSR: the control", NR_PATHS },
+	[MSR] = { "msr_ticks", "msr_ns", "msr_spread_ns", "write of the wall clock MSR, net of a write of 0", EMPTY_MSR },
+	[MSR_OLD] = { "msr_old_ticks", "msr_old_ns", "msr_old_spread_ns", "the same by the old MSR", EMPTY_MSR },
+	[GET_CLOCK] = { "get_clock_ticks", "get_clock_ns", "get_clock_spread_ns", "KVM_GET_CLOCK, net of an empty ioctl",
+			EMPTY },
+	[SET_CLOCK] = { "set_clock_ticks", "set_clock_ns", "set_clock_spread_ns", "KVM_SET_CLOCK, net of an empty ioctl",
+			EMPTY },
+	[XEN] = { "xen_ticks", "xen_ns", "xen_spread_ns", "write of the Xen page, net of an empty ioctl", EMPTY },
+};
+
 struct call {
 	int fd;
 	unsigned long request;
 	void *arg;
 };
 
-static int64_t least_ticks(const struct call *call)
+static int64_t one_call(const struct call *call)
 {
-	uint64_t start, ticks, least = UINT64_MAX;
-	int round, ret;
+	uint64_t start = __rdtsc();
+	int ret = ioctl(call->fd, call->request, call->arg);
+	uint64_t ticks = __rdtsc() - start;
 
-	for (round = 0; round < ROUNDS; round++) {
-		start = __rdtsc();
-		ret = ioctl(call->fd, call->request, call->arg);
-		ticks = __rdtsc() - start;
-		if (ret < 0)
-			failed("ioctl %#lx", call->request);
-		if (ticks < least)
-			least = ticks;
+	if (ret < 0)
+		failed("ioctl %#lx", call->request);
+	return (int64_t)ticks;
+}
+
+static int64_t to_ns(int64_t ticks, int khz)
+{
+	return rounded_div(ticks * (NSEC_PER_SEC / TICKS_A_KHZ), khz);
+}
+
+/* The samples come out sorted. */
+static void report_path(enum path path, int64_t *samples[NR_PATHS], int khz)
+{
+	enum path control = paths[path].control;
+	int64_t ticks = percentile(samples[path], ROUNDS, 0);
+	int64_t median = percentile(samples[path], ROUNDS, MEDIAN);
+	int64_t spread = percentile(samples[path], ROUNDS, PER_MILLE - QUARTER) - percentile(samples[path], ROUNDS, QUARTER);
+
+	if (control != NR_PATHS) {
+		ticks -= percentile(samples[control], ROUNDS, 0);
+		median -= percentile(samples[control], ROUNDS, MEDIAN);
 	}
-
-	return (int64_t)least;
+	metric(paths[path].ticks, ticks, paths[path].meaning);
+	metric(paths[path].ns, to_ns(median, khz), "the same in ns, median");
+	metric(paths[path].spread, to_ns(spread, khz), "between the quartiles");
 }
 
-static int64_t msr_ticks(struct vm *vm, uint64_t value)
+static void measure(struct vm *vm, bool xen)
 {
-	struct {
-		struct kvm_msrs info;
-		struct kvm_msr_entry entry;
-	} msrs = {
-		.info.nmsrs = 1,
-		.entry = { .index = MSR_KVM_WALL_CLOCK_NEW, .data = value },
+	struct one_msr msr = { .info.nmsrs = 1, .entry = { .index = MSR_KVM_WALL_CLOCK_NEW, .data = GPA_WALL_CLOCK } };
+	struct one_msr msr_old = { .info.nmsrs = 1, .entry = { .index = MSR_KVM_WALL_CLOCK, .data = GPA_WALL_CLOCK } };
+	struct one_msr msr_empty = { .info.nmsrs = 1, .entry = { .index = MSR_KVM_WALL_CLOCK_NEW } };
+	struct xen_attr attr = XEN_SHARED_INFO_ATTR(GPA_XEN_SHARED_INFO);
+	struct clock_reading reading, set;
+	const struct call calls[NR_PATHS] = {
+		[EMPTY] = { vm->fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_USER_MEMORY },
+		[EMPTY_MSR] = { vm->vcpu_fd[0], KVM_SET_MSRS, &msr_empty },
+		[MSR] = { vm->vcpu_fd[0], KVM_SET_MSRS, &msr },
+		[MSR_OLD] = { vm->vcpu_fd[0], KVM_SET_MSRS, &msr_old },
+		[GET_CLOCK] = { vm->fd, KVM_GET_CLOCK, &reading },
+		[SET_CLOCK] = { vm->fd, KVM_SET_CLOCK, &set },
+		[XEN] = { vm->fd, XEN_HVM_SET_ATTR, &attr },
 	};
-	struct call call = { vm->vcpu_fd[0], KVM_SET_MSRS, &msrs };
+	int khz = ioctl(vm->vcpu_fd[0], KVM_GET_TSC_KHZ, NULL);
+	int64_t *samples[NR_PATHS];
+	unsigned int path, round;
 
-	return least_ticks(&call);
+	if (khz <= 0)
+		failed("KVM_GET_TSC_KHZ gives no frequency");
+	get_clock(vm, &set);
+	for (path = 0; path < NR_PATHS; path++)
+		samples[path] = new_samples(ROUNDS);
+	for (round = 0; round < ROUNDS; round++) {
+		for (path = 0; path < NR_PATHS; path++) {
+			if (path == XEN && !xen)
+				continue;
+			/* What one call leaves in the caches is not the next one's. */
+			one_call(&calls[path]);
+			samples[path][round] = one_call(&calls[path]);
+		}
+	}
+	for (path = 0; path < NR_PATHS; path++) {
+		if (path != XEN || xen)
+			report_path(path, samples, khz);
+	}
+	if (!xen)
+		note("the Xen page: KVM_CAP_XEN_HVM offers none");
 }
 
-struct cost {
-	int64_t msr;
-	int64_t get;
-	int64_t set;
-};
-
-static struct cost measure(struct vm *vm)
+/* One vCPU, as most of the cost is not theirs; the other VMs of --vms are there and do nothing. */
+static void measure_cost(void (*mode)(struct vm *vm, unsigned int vcpus))
 {
-	struct clock_reading reading;
-	struct call empty = { vm->fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_USER_MEMORY };
-	struct call get = { vm->fd, KVM_GET_CLOCK, &reading };
-	struct call set = { vm->fd, KVM_SET_CLOCK, &reading };
-	int64_t nothing = least_ticks(&empty);
-	struct cost cost;
+	unsigned int i, vcpus = vcpus_or(1, mode == mode_noclock ? TWO_VCPUS : 1);
+	bool xen = kernel_has_xen();
+	static struct vm vms[MAX_VMS];
 
-	cost.msr = msr_ticks(vm, GPA_WALL_CLOCK) - msr_ticks(vm, 0);
-	cost.get = least_ticks(&get) - nothing;
-	cost.set = least_ticks(&set) - nothing;
-	return cost;
+	for (i = 0; i < options.vms; i++)
+		mode(&vms[i], vcpus);
+	if (xen)
+		xen_enable(&vms[0]);
+	metric("vcpus", vcpus, "vCPUs in each VM");
+	metric("vms", options.vms, "VMs that are there");
+	measure(&vms[0], xen);
 }
 
 void run_cost(const struct bench_case *self)
 {
-	struct vm vm, apart;
-	struct cost on, off;
-
 	(void)self;
-	vm_create_running(&vm, 1);
-	on = measure(&vm);
-	vm_create_running(&apart, MAX_VCPUS);
-	make_tsc_unequal(&apart, 1);
-	vm_run(&apart, 1);
-	vm_run(&apart, 0);
-	off = measure(&apart);
+	measure_cost(mode_master);
+}
 
-	metric("msr_ticks", on.msr, "write of the wall clock MSR, net of a write of 0");
-	metric("get_clock_ticks", on.get, "KVM_GET_CLOCK, net of an empty ioctl");
-	metric("set_clock_ticks", on.set, "KVM_SET_CLOCK, net of an empty ioctl, one vCPU");
-	metric("noclock_msr_ticks", off.msr, "the same with unequal TSC offsets: write of the MSR");
-	metric("noclock_get_clock_ticks", off.get, "KVM_GET_CLOCK");
-	metric("noclock_set_clock_ticks", off.set, "KVM_SET_CLOCK, two vCPUs");
+void run_cost_noclock(const struct bench_case *self)
+{
+	(void)self;
+	measure_cost(mode_noclock);
+}
+
+void run_cost_old_time(const struct bench_case *self)
+{
+	(void)self;
+	measure_cost(mode_old_time);
+}
+
+void run_cost_before(const struct bench_case *self)
+{
+	(void)self;
+	measure_cost(mode_before);
 }

@@ -2,18 +2,22 @@
 /*
  * kvm-clock-bench: how exact is this kernel's guest wall clock? Measures any x86 /dev/kvm since v5.10 by raw ioctls.
  *
- * JSON (--json), stable as long as "schema" stays 1; more cases and more metrics may come:
+ * JSON (--json), stable as long as "schema" stays 2; more cases and more metrics may come:
  *
- *   { "schema": 1, "release": uname -r, "machine": uname -m, "clocksource": the host's, "program_bits": 64 or 32,
- *     "tries": N, "busy": N,
- *     "cases": { CASE: { "measured": true, METRIC: integer, ..., "not_measured": [reason of a part, ...] }
+ *   { "schema": 2, "release": uname -r, "machine": uname -m, "clocksource": the host's, "program_bits": 64 or 32,
+ *     "tries": N, "busy": N, "age_s": N, "histogram_bounds_ns": [N, ...],
+ *     "cases": { CASE: { "measured": true, METRIC: integer, ..., SERIES: [integer, ...],
+ *                        "not_measured": [reason of a part, ...] }
  *                CASE: { "measured": false, "reason": why it does not apply here }
  *                CASE: { "measured": false, "failed": what went wrong } },
  *     "affected": [finding, ...], "verdict": the last line of the table }
  *
  * CASE is a name of --list, METRIC a name in the table, which says what it means. It ends in its unit (_ns, _s, _khz,
- * _ns_per_s), or is a count or, where the table says so, 1 for yes and 0 for no. Signs: later and ahead are positive.
- * So jq's .cases.msr.worst_ns is worst_ns of msr in the table.
+ * _ns_per_s, _ppb, _ticks of the TSC), or is a count or, where the table says so, 1 for yes and 0 for no. Signs: later and
+ * ahead are positive. So jq's .cases.msr.worst_ns is worst_ns of msr in the table.
+ *
+ * A SERIES named ..._histogram has how many values were at most as large as each of histogram_bounds_ns and larger than the
+ * one before; the last one has what is above, too. One named ..._series_ns has the largest value of each slice of the run.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,26 +57,45 @@
 #define CASE_LIMIT_S	60
 #define TRIES_A_SECOND	500
 
+/* And what an emulated CPU takes to make a vCPU and to run it. */
+#define VCPUS_A_SECOND	50
+
 #define DECIMAL		10
+
+#define CLOCKSOURCES		"/sys/devices/system/clocksource/clocksource0/"
+#define CLOCKSOURCE_SIZE	64
+/* Timekeeping takes to a new clocksource at its next tick. */
+#define CLOCKSOURCE_WAIT_US	100000
 
 struct options options = {
 	.tries = DEFAULT_TRIES,
 	.age_s = DEFAULT_AGE_S,
+	.vms = 1,
 };
 
 static const struct bench_case cases[] = {
-	{ "msr", "the epoch of MSR_KVM_WALL_CLOCK_NEW against KVM_GET_CLOCK, two vCPUs", true, run_msr },
-	{ "msr_old", "the same by the old MSR_KVM_WALL_CLOCK", true, run_msr_old },
-	{ "noclock", "the same without the master clock: two vCPUs with unequal TSC offsets", true, run_noclock },
-	{ "before", "the same before the first KVM_RUN", true, run_before },
-	{ "xen", "the same for the wall clock in the Xen shared info page", true, run_xen },
-	{ "trips", "KVM_GET_CLOCK -> KVM_SET_CLOCK round trips", false, run_trips },
-	{ "resnapshot", "the clock over a new master clock snapshot", false, run_resnapshot },
-	{ "versions", "two vCPUs that write one wall clock address", false, run_versions },
-	{ "future", "a clock set beyond real time", false, run_future },
-	{ "instant", "KVM_GET_CLOCK against clocks that are read before and after it", false, run_instant },
-	{ "scaling", "KVM_GET_CLOCK against the guest's own view, TSC scaled", false, run_scaling },
-	{ "cost", "what the paths cost, in ticks of the TSC", false, run_cost },
+	{ "msr", "the epoch of MSR_KVM_WALL_CLOCK_NEW against KVM_GET_CLOCK", EPOCH_TABLE, run_msr },
+	{ "msr_old", "the same by the old MSR_KVM_WALL_CLOCK", EPOCH_TABLE, run_msr_old },
+	{ "noclock", "the same without the master clock: vCPUs with unequal TSC offsets", EPOCH_TABLE, run_noclock },
+	{ "old_time", "the same without the master clock: boot vCPU on the old system time MSR", EPOCH_TABLE, run_old_time },
+	{ "before", "the same before the first KVM_RUN", EPOCH_TABLE, run_before },
+	{ "xen", "the same for the wall clock in the Xen shared info page", EPOCH_TABLE, run_xen },
+	{ "guest", "what the guest itself reads against the host's CLOCK_REALTIME", GUEST_TABLE, run_guest },
+	{ "guest_noclock", "the same without the master clock", GUEST_TABLE, run_guest_noclock },
+	{ "spread", "the epoch by both MSRs, Xen page and KVM_GET_CLOCK, against each other", SPREAD_TABLE, run_spread },
+	{ "spread_noclock", "the same without the master clock", SPREAD_TABLE, run_spread_noclock },
+	{ "trips", "KVM_GET_CLOCK -> KVM_SET_CLOCK round trips", TRIPS_TABLE, run_trips },
+	{ "trips_noclock", "the same without the master clock", TRIPS_TABLE, run_trips_noclock },
+	{ "resnapshot", "the clock over a new master clock snapshot", NO_TABLE, run_resnapshot },
+	{ "rate", "the rate of kvmclock against CLOCK_MONOTONIC_RAW", NO_TABLE, run_rate },
+	{ "versions", "two vCPUs that write one wall clock address", NO_TABLE, run_versions },
+	{ "future", "a clock set beyond real time", NO_TABLE, run_future },
+	{ "instant", "KVM_GET_CLOCK against clocks that are read before and after it", NO_TABLE, run_instant },
+	{ "scaling", "KVM_GET_CLOCK against the guest's own view, TSC scaled", NO_TABLE, run_scaling },
+	{ "cost", "what the paths cost: ticks of the TSC (least), ns (median, spread)", COST_TABLE, run_cost },
+	{ "cost_noclock", "the same without the master clock: unequal TSC offsets", COST_TABLE, run_cost_noclock },
+	{ "cost_old_time", "the same with the boot vCPU on the old system time MSR", COST_TABLE, run_cost_old_time },
+	{ "cost_before", "the same before the first KVM_RUN", COST_TABLE, run_cost_before },
 };
 
 #define ARRAY_SIZE(array)	((unsigned int)(sizeof(array) / sizeof((array)[0])))
@@ -82,6 +106,9 @@ static pid_t busy_pids[MAX_BUSY];
 static volatile sig_atomic_t nr_busy;
 static volatile pid_t case_pid;
 static char part_file[FILENAME_MAX];
+/* The one to go back to, with its line end; empty as long as it is in use. */
+static char clocksource_before[CLOCKSOURCE_SIZE];
+static const char *clocksource_wanted;
 
 static _Noreturn void __printf(1, 2) die(const char *format, ...)
 {
@@ -104,17 +131,34 @@ static void usage(void)
 	       "  --list         names the cases\n"
 	       "  --age S        seconds that a clock runs before it is looked at again (default %d)\n"
 	       "  --busy N       N busy loops beside the measurement\n"
+	       "  --vcpus N      vCPUs in each VM, up to %d (default: 2, for the cost 1)\n"
+	       "  --vms N        VMs, up to %d (default 1): epochs go round, for the cost they are just there\n"
+	       "  --clocksource NAME  with that clocksource of the host, e.g. hpet; needs root; put back at the end\n"
 	       "  --json [FILE]  JSON to FILE beside the table, or to stdout instead of it\n"
 	       "  --help         this text\n"
 	       "Example: kvm-clock-bench --case msr --case noclock --tries 100000 --busy 4 --json result.json\n"
 	       "         jq .cases.msr.worst_ns result.json\n"
-	       "JSON: {\"schema\": 1, \"release\", \"machine\", \"clocksource\", \"program_bits\", \"tries\", \"busy\",\n"
-	       "       \"cases\": {CASE: {\"measured\": true or false, METRIC: integer, ..., \"reason\" or \"failed\": text,\n"
-	       "       \"not_measured\": [text, ...]}}, \"affected\": [text, ...], \"verdict\": text}\n"
-	       "       CASE and METRIC are named as in the table; _ns, _s, _khz and _ns_per_s are units.\n"
+	       "         sudo kvm-clock-bench --case msr --case cost --vcpus 16 --clocksource hpet\n"
+	       "JSON: {\"schema\": 2, \"release\", \"machine\", \"clocksource\", \"program_bits\", \"tries\", \"busy\", \"age_s\",\n"
+	       "       \"histogram_bounds_ns\": [N, ...], \"cases\": {CASE: {\"measured\": true or false, METRIC: integer, ...,\n"
+	       "       SERIES: [integer, ...], \"reason\" or \"failed\": text, \"not_measured\": [text, ...]}},\n"
+	       "       \"affected\": [text, ...], \"verdict\": text}\n"
+	       "       CASE and METRIC are named as in the table; _ns, _s, _khz, _ns_per_s, _ppb and _ticks (of the TSC) are\n"
+	       "       units. SERIES: ..._histogram by those bounds, ..._series_ns the largest of each slice of the run.\n"
 	       "Status: 0 measured, whatever the verdict; 2 could not measure, or bad options;\n"
 	       "        4 no chosen case applies to this host.\n",
-	       MAX_TRIES, DEFAULT_TRIES, DEFAULT_AGE_S);
+	       MAX_TRIES, DEFAULT_TRIES, DEFAULT_AGE_S, MAX_VCPUS, MAX_VMS);
+}
+
+/* What a signal handler may do. */
+static bool write_clocksource(const char *name)
+{
+	int fd = open(CLOCKSOURCES "current_clocksource", O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name);
+
+	if (fd >= 0)
+		close(fd);
+	return written;
 }
 
 static void clean_up(void)
@@ -125,6 +169,8 @@ static void clean_up(void)
 		kill(busy_pids[i], SIGKILL);
 	if (case_pid > 0)
 		kill(case_pid, SIGKILL);
+	if (clocksource_before[0])
+		write_clocksource(clocksource_before);
 	if (part_file[0])
 		unlink(part_file);
 }
@@ -201,7 +247,8 @@ static void run_case(const struct bench_case *bench_case, struct result *result)
 	int status;
 
 	if (!fork_child(&case_pid)) {
-		alarm(CASE_LIMIT_S + options.age_s + (unsigned int)(options.tries / TRIES_A_SECOND));
+		alarm(CASE_LIMIT_S + options.age_s + (unsigned int)(options.tries / TRIES_A_SECOND) +
+		      options.vms * options.vcpus / VCPUS_A_SECOND);
 		result_start(result);
 		bench_case->run(bench_case);
 		result->state = MEASURED;
@@ -251,7 +298,7 @@ static void list_cases(void)
 	unsigned int i;
 
 	for (i = 0; i < NR_CASES; i++)
-		printf("%-12s%s\n", cases[i].name, cases[i].what);
+		printf("%-16s%s\n", cases[i].name, cases[i].what);
 }
 
 static void parse_options(int argc, char **argv, bool *chosen)
@@ -262,6 +309,9 @@ static void parse_options(int argc, char **argv, bool *chosen)
 		{ "list", no_argument, NULL, 'l' },
 		{ "age", required_argument, NULL, 'a' },
 		{ "busy", required_argument, NULL, 'b' },
+		{ "vcpus", required_argument, NULL, 'v' },
+		{ "vms", required_argument, NULL, 'm' },
+		{ "clocksource", required_argument, NULL, 's' },
 		{ "json", optional_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -287,6 +337,15 @@ static void parse_options(int argc, char **argv, bool *chosen)
 			break;
 		case 'b':
 			options.busy = (unsigned int)parse_number("--busy", optarg, 0, MAX_BUSY);
+			break;
+		case 'v':
+			options.vcpus = (unsigned int)parse_number("--vcpus", optarg, 1, MAX_VCPUS);
+			break;
+		case 'm':
+			options.vms = (unsigned int)parse_number("--vms", optarg, 1, MAX_VMS);
+			break;
+		case 's':
+			clocksource_wanted = optarg;
 			break;
 		case 'j':
 			/* getopt takes an optional argument only behind a '='. */
@@ -371,6 +430,68 @@ static void check_kvm(void)
 		die("cannot open /dev/kvm: %s; load the module kvm_intel or kvm_amd", strerror(-error));
 }
 
+static void read_line(const char *file, char *line, size_t size)
+{
+	FILE *in = fopen(file, "re");
+
+	line[0] = '\0';
+	if (in && fgets(line, (int)size, in))
+		line[strcspn(line, "\n")] = '\0';
+	if (in)
+		fclose(in);
+	/* A list ends in a blank. */
+	if (line[0] && line[strlen(line) - 1] == ' ')
+		line[strlen(line) - 1] = '\0';
+}
+
+/* Whether name is one of the words of list, which are separated by blanks. */
+static bool has_word(const char *list, const char *name)
+{
+	size_t length = strlen(name);
+	const char *at;
+
+	for (at = strstr(list, name); at && length; at = strstr(at + 1, name)) {
+		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+			return true;
+	}
+	return false;
+}
+
+/* After the signals are handled, so that it is put back whatever comes. */
+static void switch_clocksource(void)
+{
+	char available[FILENAME_MAX], now[CLOCKSOURCE_SIZE];
+
+	if (!clocksource_wanted)
+		return;
+	read_line(CLOCKSOURCES "available_clocksource", available, sizeof(available));
+	read_line(CLOCKSOURCES "current_clocksource", now, sizeof(now));
+	if (!has_word(available, clocksource_wanted))
+		die("--clocksource '%s' is none that this host offers: %s", clocksource_wanted, available);
+	if (!strcmp(now, clocksource_wanted))
+		return;
+	memcpy(clocksource_before, now, sizeof(now));
+	if (!write_clocksource(clocksource_wanted)) {
+		clocksource_before[0] = '\0';
+		die("cannot change the clocksource: %s; be root", strerror(errno));
+	}
+	usleep(CLOCKSOURCE_WAIT_US);
+	read_line(CLOCKSOURCES "current_clocksource", now, sizeof(now));
+	if (strcmp(now, clocksource_wanted))
+		die("the kernel does not take the clocksource %s, it stays with %s", clocksource_wanted, now);
+}
+
+/* A VM takes a file for itself, and one for each vCPU. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	bool progress = isatty(STDERR_FILENO);
@@ -390,6 +511,8 @@ int main(int argc, char **argv)
 	set_signals(on_signal);
 	if (options.json_file)
 		json_out = open_json();
+	raise_file_limit();
+	switch_clocksource();
 	start_busy();
 	for (i = 0; i < NR_CASES; i++) {
 		if (!chosen[i])

@@ -12,11 +12,11 @@
 #define NAME_SIZE		64
 #define NAME_WIDTH		18
 #define VALUE_WIDTH		15
-#define COLUMN_WIDTH		12
+#define COLUMN_WIDTH		15
 /* Raised when a name or its meaning changes; more cases and metrics do not raise it. */
-#define JSON_SCHEMA		1
+#define JSON_SCHEMA		2
 
-static const char *clocksource(void)
+const char *clocksource(void)
 {
 	FILE *file = fopen(CLOCKSOURCE_FILE, "re");
 	static char name[NAME_SIZE] = "unknown";
@@ -107,9 +107,12 @@ static const struct metric *find_metric(const struct result *result, const char 
 	return NULL;
 }
 
+/* The table at hand. */
+static enum table table;
+
 static bool is_column(const struct bench_case *bench_case, const struct result *result)
 {
-	return bench_case->epoch && result->nr_metrics;
+	return bench_case->table == table && result->nr_metrics;
 }
 
 static void print_row(const struct bench_case *cases, const struct result *results, unsigned int nr,
@@ -149,12 +152,12 @@ static void print_rows(const struct bench_case *cases, const struct result *resu
 	}
 }
 
-static void print_epochs(const struct bench_case *cases, const struct result *results, unsigned int nr)
+static void print_columns(const struct bench_case *cases, const struct result *results, unsigned int nr)
 {
 	unsigned int i, listed = 0, columns = 0;
 
 	for (i = 0; i < nr; i++) {
-		if (!cases[i].epoch || results[i].state == NOT_RUN)
+		if (cases[i].table != table || results[i].state == NOT_RUN)
 			continue;
 		printf("%s: %s\n", cases[i].name, cases[i].what);
 		listed++;
@@ -169,7 +172,7 @@ static void print_epochs(const struct bench_case *cases, const struct result *re
 		printf("\n");
 	print_rows(cases, results, nr);
 	for (i = 0; i < nr; i++) {
-		if (cases[i].epoch)
+		if (cases[i].table == table)
 			print_reasons(&cases[i], &results[i]);
 	}
 	printf("\n");
@@ -183,9 +186,10 @@ void report_table(const struct bench_case *cases, const struct result *results, 
 	uname(&uts);
 	printf("kernel %s, clocksource %s, %d-bit program, %s tries, %u busy loops\n\n", uts.release, clocksource(),
 	       program_bits(), grouped((int64_t)options.tries), options.busy);
-	print_epochs(cases, results, nr);
+	for (table = EPOCH_TABLE; table < NR_TABLES; table++)
+		print_columns(cases, results, nr);
 	for (i = 0; i < nr; i++) {
-		if (!cases[i].epoch && results[i].state != NOT_RUN)
+		if (cases[i].table == NO_TABLE && results[i].state != NOT_RUN)
 			print_case(&cases[i], &results[i]);
 	}
 	print_verdict(stdout, results, nr);
@@ -212,6 +216,16 @@ static void print_finding_string(FILE *out, unsigned int n, const char *text)
 	print_string(out, text);
 }
 
+static void print_values(FILE *out, const char *name, const int64_t *values, unsigned int nr)
+{
+	unsigned int i;
+
+	fprintf(out, "\"%s\": [", name);
+	for (i = 0; i < nr; i++)
+		fprintf(out, "%s%" PRId64, i ? ", " : "", values[i]);
+	fputc(']', out);
+}
+
 static void print_case_json(FILE *out, const char *name, const struct result *result)
 {
 	unsigned int i;
@@ -219,6 +233,10 @@ static void print_case_json(FILE *out, const char *name, const struct result *re
 	fprintf(out, "    \"%s\": {\n      \"measured\": %s", name, result->state == MEASURED ? "true" : "false");
 	for (i = 0; i < result->nr_metrics; i++)
 		fprintf(out, ",\n      \"%s\": %" PRId64, result->metrics[i].name, result->metrics[i].value);
+	for (i = 0; i < result->nr_series; i++) {
+		fprintf(out, ",\n      ");
+		print_values(out, result->series[i].name, result->series[i].values, result->series[i].nr);
+	}
 	if (result->state == NOT_MEASURED || result->state == FAILED) {
 		fprintf(out, ",\n      \"%s\": ", result->state == FAILED ? "failed" : "reason");
 		print_string(out, result->reason);
@@ -253,8 +271,10 @@ void report_json(FILE *out, const struct bench_case *cases, const struct result 
 	print_string(out, uts.machine);
 	fprintf(out, ",\n  \"clocksource\": ");
 	print_string(out, clocksource());
-	fprintf(out, ",\n  \"program_bits\": %d,\n  \"tries\": %lu,\n  \"busy\": %u,\n  \"cases\": {\n", program_bits(),
-		options.tries, options.busy);
+	fprintf(out, ",\n  \"program_bits\": %d,\n  \"tries\": %lu,\n  \"busy\": %u,\n  \"age_s\": %u,\n  ",
+		program_bits(), options.tries, options.busy, options.age_s);
+	print_values(out, "histogram_bounds_ns", histogram_bounds, NR_BUCKETS);
+	fprintf(out, ",\n  \"cases\": {\n");
 	for (i = 0; i < nr; i++) {
 		if (results[i].state == NOT_RUN)
 			continue;

@@ -17,6 +17,12 @@
 
 static struct result *current;
 
+#define DECADE(n)	1 * (n), 2 * (n), 5 * (n)
+const int64_t histogram_bounds[NR_BUCKETS] = {
+	0, DECADE(1LL), DECADE(10LL), DECADE(100LL), DECADE(1000LL), DECADE(10000LL), DECADE(100000LL), DECADE(1000000LL),
+	DECADE(10000000LL), DECADE(100000000LL), NSEC_PER_SEC,
+};
+
 const char *grouped(int64_t value)
 {
 	static char buffers[GROUPED_BUFFERS][GROUPED_SIZE];
@@ -69,6 +75,27 @@ void metric(const char *name, int64_t value, const char *meaning)
 	m->name = name;
 	m->value = value;
 	m->meaning = meaning;
+}
+
+int64_t *new_series(const char *name, unsigned int nr)
+{
+	struct series *series = &current->series[current->nr_series];
+
+	if (current->nr_series == MAX_SERIES || nr > SERIES_SIZE)
+		failed("more than %d series of %d", MAX_SERIES, SERIES_SIZE);
+	series->name = name;
+	series->nr = nr;
+	current->nr_series++;
+	return series->values;
+}
+
+unsigned int bucket(int64_t magnitude)
+{
+	unsigned int i = 0;
+
+	while (i < NR_BUCKETS - 1 && magnitude > histogram_bounds[i])
+		i++;
+	return i;
 }
 
 static void add_text(char texts[][TEXT_SIZE], unsigned int *nr, const char *format, va_list args)

@@ -37,9 +37,6 @@
 #define SVM_RATIO_BITS	32
 #define VMX_RATIO_BITS	48
 
-#define WORD_BITS	32
-#define WORD_MASK	0xffffffffULL
-
 struct timed_vm {
 	struct vm vm;
 	/* Guest TSC of host TSC: scaled by ratio with ratio_bits of fraction, plus offset. */
@@ -47,20 +44,6 @@ struct timed_vm {
 	unsigned int ratio_bits;
 	uint64_t offset;
 };
-
-/* (a * b) >> shift, for a shift of 32 to 63 and a result of 64 bits; -m32 has no 128-bit type. */
-static uint64_t mul_shift(uint64_t a, uint64_t b, unsigned int shift)
-{
-	uint64_t low = (a & WORD_MASK) * (b & WORD_MASK);
-	uint64_t mid1 = (a >> WORD_BITS) * (b & WORD_MASK);
-	uint64_t mid2 = (a & WORD_MASK) * (b >> WORD_BITS);
-	uint64_t high = (a >> WORD_BITS) * (b >> WORD_BITS);
-	uint64_t mid = (low >> WORD_BITS) + (mid1 & WORD_MASK) + (mid2 & WORD_MASK);
-
-	high += (mid1 >> WORD_BITS) + (mid2 >> WORD_BITS) + (mid >> WORD_BITS);
-	low = mid << WORD_BITS | (low & WORD_MASK);
-	return high << (2 * WORD_BITS - shift) | low >> shift;
-}
 
 /* (guest_khz << bits) / host_khz, for frequencies below 2^32 kHz: one bit of the quotient at a time. */
 static uint64_t scaling_ratio(uint64_t guest_khz, uint64_t host_khz, unsigned int bits)
@@ -89,18 +72,6 @@ static bool cpu_is_amd(void)
 static uint64_t guest_tsc(const struct timed_vm *timed, uint64_t host_tsc)
 {
 	return mul_shift(host_tsc, timed->ratio, timed->ratio_bits) + timed->offset;
-}
-
-/* As a guest does it: asm/pvclock-abi.h. */
-static uint64_t guest_clock(const struct vcpu_time *time, uint64_t tsc)
-{
-	uint64_t delta = tsc - time->tsc_timestamp;
-
-	if (time->tsc_shift < 0)
-		delta >>= -time->tsc_shift;
-	else
-		delta <<= time->tsc_shift;
-	return time->system_time + mul_shift(delta, time->tsc_to_system_mul, WORD_BITS);
 }
 
 static int host_frequency(void)
@@ -193,28 +164,6 @@ void run_scaling(const struct bench_case *self)
 		affected("KVM_GET_CLOCK drifting from a scaled TSC (%s ns in %u s)", grouped(lag), options.age_s);
 }
 
-/* How far value lies outside of low to high. */
-static int64_t outside(uint64_t value, uint64_t low, uint64_t high)
-{
-	if ((int64_t)(value - low) < 0)
-		return (int64_t)(value - low);
-	return (int64_t)(value - high) > 0 ? (int64_t)(value - high) : 0;
-}
-
-static void keep_worst(int64_t *worst, int64_t distance)
-{
-	if (llabs(distance) > llabs(*worst))
-		*worst = distance;
-}
-
-static uint64_t wall_clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)(ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
-}
-
 static void create_plain(struct timed_vm *timed)
 {
 	struct kvm_device_attr attr = {
@@ -249,16 +198,16 @@ void run_instant(const struct bench_case *self)
 			set_msr(&timed.vm, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
 			vm_run(&timed.vm, 0);
 		}
-		real_before = wall_clock_now();
+		real_before = clock_now(CLOCK_REALTIME);
 		low = __rdtsc();
 		get_clock(&timed.vm, &reading);
 		high = __rdtsc();
-		real_after = wall_clock_now();
+		real_after = clock_now(CLOCK_REALTIME);
 
 		low = guest_clock(time, low + timed.offset);
 		high = guest_clock(time, high + timed.offset);
 		clock = outside(reading.clock, low, high);
-		keep_worst(&worst_clock, clock);
+		worst_clock = larger(worst_clock, clock);
 		bound = LAG_BOUND_NS;
 		if (!(reading.flags & KVM_CLOCK_TSC_STABLE))
 			bound += PAIR_BOUND_NS + (int64_t)(high - time->system_time) / (MILLION / NTP_MAX_PPM);
@@ -266,7 +215,7 @@ void run_instant(const struct bench_case *self)
 		if (!has_realtime(&reading))
 			continue;
 		real = outside(reading.realtime, real_before, real_after);
-		keep_worst(&worst_real, real);
+		worst_real = larger(worst_real, real);
 		real_outside += llabs(real) > LAG_BOUND_NS;
 	}
 

@@ -24,6 +24,13 @@ static const uint8_t guest_code[] = {
 	0xeb, 0xfd,
 };
 
+/* Room for a few writes of an MSR, 20 bytes each, and 15 for the rest. */
+#define PROGRAM_SIZE	128
+#define MAX_WRITES	4
+
+/* The MSR range of Xen's hypercall page starts here. */
+#define XEN_HYPERCALL_MSR	0x40000000
+
 /* Documentation/virt/kvm/x86/cpuid.rst: the clock features, without which newer kernels may refuse the MSRs. */
 #define CPUID_SIGNATURE		0x40000000
 #define CPUID_FEATURES		0x40000001
@@ -99,6 +106,8 @@ void vm_add_vcpu(struct vm *vm)
 	int fd, size;
 
 	fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
+	if (fd < 0 && (errno == EINVAL || errno == EEXIST))
+		not_measured("this kernel takes no more than %lu vCPUs in a VM", id);
 	if (fd < 0)
 		failed("KVM_CREATE_VCPU: %s", strerror(errno));
 	size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
@@ -156,6 +165,142 @@ void vm_run(struct vm *vm, unsigned int vcpu)
 	}
 	if (vm->run[vcpu]->exit_reason != KVM_EXIT_HLT)
 		failed("KVM_RUN: the guest did not reach its hlt, exit reason %u", vm->run[vcpu]->exit_reason);
+}
+
+unsigned int vcpus_or(unsigned int by_itself, unsigned int min)
+{
+	unsigned int vcpus = options.vcpus ? options.vcpus : by_itself;
+
+	return vcpus < min ? min : vcpus;
+}
+
+static uint8_t *put(uint8_t *code, const void *bytes, size_t nr)
+{
+	memcpy(code, bytes, nr);
+	return code + nr;
+}
+
+/* Real mode code with 32-bit operands: an opcode, then a little-endian number. */
+static uint8_t *put_load(uint8_t *code, uint8_t opcode, uint32_t value)
+{
+	const uint8_t start[] = { 0x66, opcode };
+
+	return put(put(code, start, sizeof(start)), &value, sizeof(value));
+}
+
+uint64_t vm_guest_writes(struct vm *vm, unsigned int vcpu, const struct guest_write *writes, unsigned int nr)
+{
+	static const uint8_t wrmsr[] = { 0x0f, 0x30 };
+	static const uint8_t store_eax[] = { 0x66, 0xa3 };
+	static const uint8_t store_edx[] = { 0x66, 0x89, 0x16 };
+	static const uint8_t rdtsc[] = { 0x0f, 0x31 };
+	const uint16_t low = GPA_PROGRAM_TSC, high = GPA_PROGRAM_TSC + sizeof(uint32_t);
+	struct kvm_regs regs = { .rip = GPA_PROGRAM, .rflags = RFLAGS_RESERVED };
+	uint8_t program[PROGRAM_SIZE], *code = program;
+	uint64_t tsc;
+	unsigned int i;
+
+	if (nr > MAX_WRITES)
+		failed("a guest writes %u MSRs at most", MAX_WRITES);
+	for (i = 0; i < nr; i++) {
+		/* mov ecx, eax, edx */
+		code = put_load(code, 0xb9, writes[i].msr);
+		code = put_load(code, 0xb8, (uint32_t)writes[i].value);
+		code = put_load(code, 0xba, (uint32_t)(writes[i].value >> 32));
+		code = put(code, wrmsr, sizeof(wrmsr));
+	}
+	code = put(code, rdtsc, sizeof(rdtsc));
+	code = put(put(code, store_eax, sizeof(store_eax)), &low, sizeof(low));
+	code = put(put(code, store_edx, sizeof(store_edx)), &high, sizeof(high));
+	code = put(code, guest_code, sizeof(guest_code));
+	/* Unchanged code stays translated, where the CPU is emulated. */
+	if (memcmp(vm_memory(vm, GPA_PROGRAM), program, (size_t)(code - program)))
+		memcpy(vm_memory(vm, GPA_PROGRAM), program, (size_t)(code - program));
+	vm_ioctl(vm->vcpu_fd[vcpu], KVM_SET_REGS, &regs, "KVM_SET_REGS");
+	vm_run(vm, vcpu);
+	memcpy(&tsc, vm_memory(vm, GPA_PROGRAM_TSC), sizeof(tsc));
+	return tsc;
+}
+
+static void run_all(struct vm *vm)
+{
+	unsigned int i;
+
+	/* Twice: what one vCPU's entry asks of the others takes effect on their next. */
+	for (i = 0; i < 2 * vm->nr_vcpus; i++)
+		vm_run(vm, i % vm->nr_vcpus);
+}
+
+static void require_no_master_clock(struct vm *vm, const char *why)
+{
+	struct clock_reading reading;
+
+	get_clock(vm, &reading);
+	if (reading.flags & KVM_CLOCK_TSC_STABLE)
+		not_measured("the master clock stays in use %s", why);
+}
+
+void mode_master(struct vm *vm, unsigned int vcpus)
+{
+	vm_create_running(vm, vcpus);
+}
+
+void mode_before(struct vm *vm, unsigned int vcpus)
+{
+	vm_create(vm, vcpus);
+}
+
+void mode_noclock(struct vm *vm, unsigned int vcpus)
+{
+	vm_create_running(vm, vcpus);
+	make_tsc_unequal(vm, 1);
+	vm_run(vm, 1);
+	run_all(vm);
+	require_no_master_clock(vm, "with unequal TSCs");
+}
+
+void mode_old_time(struct vm *vm, unsigned int vcpus)
+{
+	const struct guest_write old = { MSR_KVM_SYSTEM_TIME, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE };
+
+	vm_create_running(vm, vcpus);
+	vm_guest_writes(vm, 0, &old, 1);
+	run_all(vm);
+	require_no_master_clock(vm, "with the boot vCPU on the old system time MSR");
+}
+
+/* By the TSC offset where there is such an attribute (v5.16), else by a TSC that cannot pass for a synchronised one. */
+void make_tsc_unequal(struct vm *vm, unsigned int vcpu)
+{
+	uint64_t offset = 0;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&offset,
+	};
+
+	if (ioctl(vm->vcpu_fd[vcpu], KVM_HAS_DEVICE_ATTR, &attr) < 0) {
+		set_msr(vm, vcpu, MSR_IA32_TSC, get_msr(vm, vcpu, MSR_IA32_TSC) + FAR_TSC);
+		return;
+	}
+	vm_ioctl(vm->vcpu_fd[vcpu], KVM_GET_DEVICE_ATTR, &attr, "KVM_GET_DEVICE_ATTR of the TSC offset");
+	offset += FAR_TSC;
+	vm_ioctl(vm->vcpu_fd[vcpu], KVM_SET_DEVICE_ATTR, &attr, "KVM_SET_DEVICE_ATTR of the TSC offset");
+}
+
+bool kernel_has_xen(void)
+{
+	return kvm_has(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_SHARED_INFO;
+}
+
+void xen_enable(struct vm *vm)
+{
+	struct kvm_xen_hvm_config config = {
+		.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL,
+		.msr = XEN_HYPERCALL_MSR,
+	};
+
+	vm_ioctl(vm->fd, KVM_XEN_HVM_CONFIG, &config, "KVM_XEN_HVM_CONFIG");
 }
 
 void vm_create_running(struct vm *vm, unsigned int nr_vcpus)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM of up to two vCPUs that can do one thing, halt; and the clock ioctls on it. All functions fail() the case when
- * the kernel refuses.
+ * A VM of up to MAX_VCPUS that can do two things, halt and set up its clock; and the clock ioctls on it. All functions
+ * fail() the case when the kernel refuses.
  *
  * The installed headers may be older than the kernel: what came after v5.10 is defined here.
  */
@@ -12,6 +12,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "bench.h"
 
 /* KVM_GET_CLOCK: flags since v5.16, and the struct with the fields that they announce; its size never changed. */
 #ifndef KVM_CLOCK_REALTIME
@@ -49,19 +51,26 @@ _Static_assert(sizeof(struct clock_reading) == sizeof(struct kvm_clock_data), "K
 /* Documentation/virt/kvm/x86/msr.rst */
 #define MSR_IA32_TSC			0x10
 #define MSR_KVM_WALL_CLOCK		0x11
+#define MSR_KVM_SYSTEM_TIME		0x12
 #define MSR_KVM_WALL_CLOCK_NEW		0x4b564d00
 #define MSR_KVM_SYSTEM_TIME_NEW		0x4b564d01
 #define KVM_SYSTEM_TIME_ENABLE		1
 
-/* Guest physical memory: a page each for the code, the wall clock, the vCPU's time and Xen's shared info. */
+/*
+ * Guest physical memory: a page each for the code that halts, the wall clock, the vCPU's time, Xen's shared info, and the
+ * code that sets up the clock, with what it leaves behind.
+ */
 #define GUEST_PAGE_SIZE		0x1000
 #define GPA_CODE		0x0
 #define GPA_WALL_CLOCK		0x1000
 #define GPA_VCPU_TIME		0x2000
 #define GPA_XEN_SHARED_INFO	0x3000
-#define GUEST_MEMORY_SIZE	0x4000
+#define GPA_PROGRAM		0x4000
+#define GPA_PROGRAM_TSC		0x4800
+#define GUEST_MEMORY_SIZE	0x5000
 
-#define MAX_VCPUS	2
+/* Two clock areas, so that the TSCs of two vCPUs can be apart. */
+#define TWO_VCPUS	2
 
 /*
  * Farther off than the second within which KVM takes a TSC write for an attempt to synchronise, at every frequency
@@ -106,7 +115,21 @@ void vm_add_vcpu(struct vm *vm);
 void vm_run(struct vm *vm, unsigned int vcpu);
 /* A VM all of whose vCPUs have run once. */
 void vm_create_running(struct vm *vm, unsigned int nr_vcpus);
+/* The number of --vcpus, or what the case takes by itself, but at least min. */
+unsigned int vcpus_or(unsigned int by_itself, unsigned int min);
 void *vm_memory(struct vm *vm, uint64_t gpa);
+
+/* One write of an MSR by the guest. */
+struct guest_write {
+	uint32_t msr;
+	uint64_t value;
+};
+
+/*
+ * The guest itself writes these MSRs, reads its TSC and halts: as the vCPU would by what a kernel does at boot. Returns its
+ * TSC.
+ */
+uint64_t vm_guest_writes(struct vm *vm, unsigned int vcpu, const struct guest_write *writes, unsigned int nr);
 void vm_ioctl(int fd, unsigned long request, const void *arg, const char *name);
 
 void get_clock(struct vm *vm, struct clock_reading *reading);
@@ -120,6 +143,11 @@ bool kernel_has_realtime(void);
 void require_master_clock(struct vm *vm);
 void require_realtime(const struct clock_reading *reading);
 
+static inline int64_t written_epoch(const volatile struct wall_clock *wc)
+{
+	return wc->sec * NSEC_PER_SEC + wc->nsec;
+}
+
 static inline bool has_realtime(const struct clock_reading *reading)
 {
 	return reading->flags & KVM_CLOCK_REALTIME;
@@ -131,7 +159,34 @@ static inline int64_t reading_epoch(const struct clock_reading *reading)
 	return (int64_t)(reading->realtime - reading->clock);
 }
 
-/* accuracy.c: puts the vCPU's TSC far from the others', which keeps the master clock off from the next run on. */
+/* What a clock mode makes of a VM: with the master clock, with unequal TSCs, with the boot vCPU on the old MSR, not run. */
+void mode_master(struct vm *vm, unsigned int vcpus);
+void mode_noclock(struct vm *vm, unsigned int vcpus);
+void mode_old_time(struct vm *vm, unsigned int vcpus);
+void mode_before(struct vm *vm, unsigned int vcpus);
+
+/* The Xen shared info page: whether the kernel has it; turns it on for a VM; has the wall clock in it written. */
+bool kernel_has_xen(void);
+void xen_enable(struct vm *vm);
+/* Where struct shared_info of a 32-bit Xen guest, which is what a new VM is, has its wall clock. */
+#define XEN_WALL_CLOCK_OFFSET	0x900
+/* KVM_XEN_HVM_SET_ATTR, since v5.12: as in linux/kvm.h, which may be older. */
+struct xen_attr {
+	__u16 type;
+	__u16 pad[3];
+	union {
+		__u64 gfn;
+		__u64 size[8];
+	} u;
+};
+#define XEN_HVM_SET_ATTR	_IOW(KVMIO, 0xc9, struct xen_attr)
+#define XEN_SHARED_INFO_ATTR(gpa)	{ .type = 1, .u.gfn = (gpa) / GUEST_PAGE_SIZE }
+
+/* pvclock.c: (a * b) >> shift, for a shift of 32 to 63 and a result of 64 bits; and kvmclock, as a guest computes it. */
+uint64_t mul_shift(uint64_t a, uint64_t b, unsigned int shift);
+uint64_t guest_clock(const struct vcpu_time *time, uint64_t tsc);
+
+/* Puts the vCPU's TSC far from the others', which keeps the master clock off from the next run on. */
 void make_tsc_unequal(struct vm *vm, unsigned int vcpu);
 
 #endif /* VM_H */

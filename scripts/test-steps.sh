@@ -18,8 +18,8 @@ step_fixtures() {
 	KUNIT_TREE=$(rig tree 2>"$log/fixtures-tree.log") || { fail "fixtures: no tree (log $log/fixtures-tree.log)"; return; }
 	export KUNIT_TREE
 	for file in "$TOP"/tests/*.bats; do
-		# boot.bats needs a kernel, mail-series.bats a series: they belong to the steps selftest and mail.
-		case $file in */boot.bats | */mail-series.bats) continue ;; esac
+		# boot.bats and bench-vm.bats need a kernel, mail-series.bats a series: they belong to the steps selftest, bench and mail.
+		case $file in */boot.bats | */bench-vm.bats | */mail-series.bats) continue ;; esac
 		tap=$log/$(basename "$file").tap
 		env -u LOST_BUDGET -u LOST_FILE bats --tap "$file" >"$tap" 2>&1 || true
 		count_tap "$(basename "$file")" "$tap"
@@ -156,26 +156,4 @@ step_mutants() {
 	}
 	again_if_lost run_mutants || true
 	count "$BASE-mutants" "$(tail -n 1 "$result")"
-}
-
-# 100,000 epochs, idle and loaded, with and without a constant TSC, in the distribution's kernel and in the rig's.
-step_exact() {
-	cp -a "$TOP/bench" "$work/top/"
-	TRIES=100000 KERNEL=distro check "$BASE-run-distro" rig run
-	TRIES=100000 KERNEL=rig check "$BASE-run-rig" rig run
-}
-
-# A 32-bit host: patched is exact there and stock is not, and the touched files build cleanly at W=1.
-step_i386() {
-	local boot=$work/tree/$BASE/out-rig-i386
-	cp -a "$TOP/bench" "$work/top/"
-	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig run
-	i386_warnings() {
-		local tree=$work/tree/$BASE sources
-		mapfile -t sources < <(git -C "$tree" diff --name-only base -- 'arch/x86/kvm/*.c')
-		(cd "$tree" && touch "${sources[@]}") &&
-			(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$boot" LOCALVERSION= W=1 "${sources[@]/%.c/.o}") 2>&1 |
-			tee /dev/stderr | (! grep -q 'warning:')
-	}
-	check "$BASE-i386-W=1" i386_warnings
 }

@@ -58,7 +58,7 @@ need_kvm() {
 	run --separate-stderr "$BENCH" --help
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
-	for word in Usage: Example: JSON: Status: --tries --case --list --age --busy --json; do
+	for word in Usage: Example: JSON: Status: --tries --case --list --age --busy --vcpus --vms --clocksource --json; do
 		[[ "$output" == *"$word"* ]]
 	done
 }
@@ -66,7 +66,8 @@ need_kvm() {
 @test "--list names every case, and --help's example is made of them" {
 	run --separate-stderr "$BENCH" --list
 	[ "$status" -eq 0 ]
-	for name in msr msr_old noclock before xen trips resnapshot versions future instant scaling; do
+	for name in msr msr_old noclock old_time before xen guest spread trips resnapshot rate versions future instant \
+		scaling cost cost_noclock; do
 		[[ "$output" == *"$name "* ]]
 	done
 	for name in $("$BENCH" --help | grep -o -- '--case [a-z_]*' | cut -d ' ' -f 2); do
@@ -95,6 +96,10 @@ need_kvm() {
 	one_line "--busy '1025'"
 	run --separate-stderr "$BENCH" --age 0
 	one_line "--age '0'"
+	run --separate-stderr "$BENCH" --vcpus 65
+	one_line "--vcpus '65' is not a number from 1 to 64"
+	run --separate-stderr "$BENCH" --vms 101
+	one_line "--vms '101' is not a number from 1 to 100"
 }
 
 @test "no /dev/kvm: one line that says what to do" {
@@ -112,13 +117,17 @@ need_kvm() {
 
 # judge WIDTH ERROR [FLAGS]: five epochs, all ERROR ns off, in brackets WIDTH ns wide: the metrics that come of it.
 judge() {
-	harness -DWIDTH="$1" -DERROR="$2" ${3:+-DFLAGS="$3"} <<-'EOT'
+	# shellcheck disable=SC2086 # a list
+	harness -DWIDTH="$1" -DERROR="$2" ${3:+-DFLAGS=$3} <<-'EOT'
 		#include "accuracy.c"
 		#ifndef FLAGS
 		#define FLAGS KVM_CLOCK_REALTIME
 		#endif
+		#ifndef VMS
+		#define VMS 1
+		#endif
 		#define EPOCH (1700000000LL * NSEC_PER_SEC + 123456789)
-		struct options options = { .tries = 5 };
+		struct options options = { .tries = 5, .vms = VMS };
 		static uint8_t memory[GUEST_MEMORY_SIZE];
 		static uint64_t now;
 		void get_clock(struct vm *vm, struct clock_reading *reading)
@@ -148,6 +157,14 @@ judge() {
 			{ (void)fd, (void)request, (void)arg, (void)name; }
 		int kvm_has(int cap) { (void)cap; return 0; }
 		bool kernel_has_realtime(void) { return true; }
+		unsigned int vcpus_or(unsigned int by_itself, unsigned int min) { (void)min; return by_itself; }
+		bool kernel_has_xen(void) { return false; }
+		void xen_enable(struct vm *vm) { (void)vm; }
+		void mode_master(struct vm *vm, unsigned int vcpus) { (void)vm, (void)vcpus; }
+		void mode_noclock(struct vm *vm, unsigned int vcpus) { (void)vm, (void)vcpus; }
+		void mode_old_time(struct vm *vm, unsigned int vcpus) { (void)vm, (void)vcpus; }
+		void mode_before(struct vm *vm, unsigned int vcpus) { (void)vm, (void)vcpus; }
+		#include "stats.c"
 		#include "result.c"
 		int main(void)
 		{
@@ -161,6 +178,11 @@ judge() {
 				printf("%s=%lld\n", result.metrics[i].name, (long long)result.metrics[i].value);
 			for (i = 0; i < result.nr_findings; i++)
 				printf("affected by %s\n", result.findings[i]);
+			for (i = 0; i < NR_BUCKETS; i++) {
+				if (result.series[0].values[i])
+					printf("%lld of up to %lld\n", (long long)result.series[0].values[i],
+					       (long long)histogram_bounds[i]);
+			}
 			return 0;
 		}
 	EOT
@@ -170,11 +192,18 @@ judge() {
 	run judge 10000 2
 	[[ "$output" == *"median_ns=2"*"worst_ns=2"*"outside=0"* ]]
 	[[ "$output" != *affected* ]]
+	[[ "$output" == *"5 of up to 2" ]]
 	run judge 10000 -1
 	[[ "$output" == *"worst_ns=1"*"low_ns=-1"*"high_ns=0"*"outside=0"* ]]
 	run judge 10000 -3
 	[[ "$output" == *"median_ns=-3"*"worst_ns=3"*"low_ns=-3"*"high_ns=0"*"outside=5"* ]]
 	[[ "$output" == *"affected by an inexact epoch in case (median -3 ns, worst 3 ns)"* ]]
+	[[ "$output" == *"5 of up to 5" ]]
+}
+
+@test "several VMs take turns, each judged by its own readings" {
+	run judge 10000 3 'KVM_CLOCK_REALTIME -DVMS=3'
+	[[ "$output" == *"vms=3"*"bracketed=5"*"worst_ns=3"*"outside=5"* ]]
 }
 
 @test "a bracket up to 100 us has no more than 2 ns, a wider one 500 ppm on top, and none is dropped" {
@@ -197,6 +226,8 @@ judge() {
 		#include <assert.h>
 		#include "scaling.c"
 		struct options options;
+		#include "pvclock.c"
+		#include "stats.c"
 		int64_t rounded_div(int64_t value, int64_t divisor) { return value / divisor; }
 		int main(void)
 		{
@@ -245,7 +276,7 @@ instant() {
 			(void)vm;
 			reading->flags = FLAGS;
 			reading->clock = __rdtsc() + CLOCK_ERROR;
-			reading->realtime = wall_clock_now() + REAL_ERROR;
+			reading->realtime = clock_now(CLOCK_REALTIME) + REAL_ERROR;
 		}
 		void vm_create_running(struct vm *vm, unsigned int nr) { (void)nr; vm->vcpu_fd[0] = -1; }
 		void set_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value)
@@ -277,6 +308,8 @@ instant() {
 		void vm_create(struct vm *vm, unsigned int nr) { (void)vm, (void)nr; }
 		uint64_t get_msr(struct vm *vm, unsigned int vcpu, uint32_t index) { (void)vm, (void)vcpu, (void)index; return 0; }
 		void require_master_clock(struct vm *vm) { (void)vm; }
+		#include "pvclock.c"
+		#include "stats.c"
 		#include "result.c"
 		int main(void)
 		{
@@ -324,13 +357,13 @@ report() {
 		#include "result.c"
 		struct options options = { .tries = 20000, .busy = 3 };
 		static const struct bench_case cases[] = {
-			{ "one", "what one is", true, NULL }, { "two", "what two is", true, NULL },
-			{ "three", "what three is", false, NULL }, { "four", "what four is", false, NULL },
-			{ "five", "what five is", false, NULL },
+			{ "one", "what one is", EPOCH_TABLE, NULL }, { "two", "what two is", EPOCH_TABLE, NULL },
+			{ "three", "what three is", NO_TABLE, NULL }, { "four", "what four is", NO_TABLE, NULL },
+			{ "five", "what five is", NO_TABLE, NULL }, { "six", "what six is", COST_TABLE, NULL },
 		};
 		int main(void)
 		{
-			static struct result results[5];
+			static struct result results[6];
 
 			result_start(&results[0]);
 			metric("worst_ns", -1234567, "in one");
@@ -346,8 +379,12 @@ report() {
 			strcpy(results[2].reason, "not \"here\"");
 			results[3].state = FAILED;
 			strcpy(results[3].reason, "broken");
-			report_json(stdout, cases, results, 5);
-			report_table(cases, results, 5);
+			result_start(&results[5]);
+			metric("ticks", 4321, "in six");
+			results[5].state = MEASURED;
+			new_series("s_histogram", 3)[1] = 7;
+			report_json(stdout, cases, results, 6);
+			report_table(cases, results, 6);
 			return 0;
 		}
 	EOT
@@ -357,10 +394,11 @@ report() {
 	report >"$BATS_TEST_TMPDIR/both"
 	sed '/^}$/q' "$BATS_TEST_TMPDIR/both" >"$BATS_TEST_TMPDIR/json"
 	run jq -r '.schema, .tries, .busy, .cases.one.worst_ns, .cases.one.measured, .cases.two.not_measured[0],
-		.cases.three.reason, .cases.three.measured, .cases.four.failed, (.cases | has("five")), .affected[1], .verdict' \
+		.cases.three.reason, .cases.three.measured, .cases.four.failed, (.cases | has("five")), .affected[1],
+		(.cases.six.s_histogram | join("+")), (.histogram_bounds_ns | length), .verdict' \
 		"$BATS_TEST_TMPDIR/json"
 	[ "$status" -eq 0 ]
-	[ "${lines[*]}" = '1 20000 3 -1234567 true a "part" of \ it not "here" false broken false another'\
+	[ "${lines[*]}" = '2 20000 3 -1234567 true a "part" of \ it not "here" false broken false another 0+7+0 29'\
 ' this kernel: affected by one thing (1,000 ns), another' ]
 }
 
@@ -372,6 +410,7 @@ report() {
 	[[ "$output" == *'three: not measured: not "here"'* ]]
 	[[ "$output" == *'four: FAILED: broken'* ]]
 	[[ "$output" != *five* ]]
+	[[ "$output" == *"six: what six is"*six*"4,321  in six"* ]]
 	[ "${lines[-1]}" = 'this kernel: affected by one thing (1,000 ns), another' ]
 }
 
@@ -392,6 +431,21 @@ report() {
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
 	[ "$(jq -c '.cases | keys' <<<"$output")" = '["before","future"]' ]
+}
+
+@test "on /dev/kvm: a clocksource that the host does not have is an error that names those it has" {
+	need_kvm
+	for name in nonsense '' ts; do
+		run --separate-stderr "$BENCH" --case future --clocksource "$name"
+		one_line "--clocksource '$name' is none that this host offers: $(sed "s/ $//" /sys/devices/system/clocksource/clocksource0/available_clocksource)"
+	done
+}
+
+@test "on /dev/kvm: more vCPUs and more VMs are measured, and said" {
+	need_kvm
+	"$BENCH" --case noclock --case cost --tries 100 --vcpus 5 --vms 7 --json >"$BATS_TEST_TMPDIR/result.json"
+	[ "$(jq -c '[.cases[] | .vcpus, .vms]' "$BATS_TEST_TMPDIR/result.json")" = '[5,7,5,7]' ]
+	[ "$(jq '.cases.noclock.step_histogram | add' "$BATS_TEST_TMPDIR/result.json")" = 93 ]
 }
 
 @test "on /dev/kvm: a result that cannot be written is known before anything is measured" {

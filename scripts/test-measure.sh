@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The steps of scripts/test that measure: 100,000 epochs, the bench in small, a 32-bit host.
+# Usage: . scripts/test-measure.sh (by scripts/test)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/test; check calls the small functions
+
+# 100,000 epochs, idle and loaded, with and without a constant TSC, in the distribution's kernel and in the rig's.
+step_exact() {
+	cp -a "$TOP/bench" "$work/top/"
+	TRIES=100000 KERNEL=distro check "$BASE-run-distro" rig run
+	TRIES=100000 KERNEL=rig check "$BASE-run-rig" rig run
+}
+
+# The measurements, in small: stock and patched in turns, what becomes of it, and the bench in the VM, where it may do more.
+step_bench() {
+	local kernel results_bench=$work/results/bench
+	cp -a "$TOP/bench" "$work/top/"
+	kernel=$(rig kernel)
+	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/bench-vm.bats" >"$log/bench-vm.bats.tap" 2>&1 || true
+	count_tap bench-vm.bats "$log/bench-vm.bats.tap"
+	rm -rf "$results_bench"
+	TRIES=400 AGE=1 HOST=0 JOBS="idle cost" check "$BASE-bench" rig bench
+	# shellcheck disable=SC2016 # jq's variables
+	exact() {
+		rig measured -j "$results_bench" | jq -e --arg base "$BASE" '
+			[.rows[] | select(.[0] | test("^(error|step)")) | .[2]] | length >= 6 and
+			all(.["\($base)-patched"] <= 2) and any(.["\($base)-stock"] > 2)'
+	}
+	check "$BASE-bench-exact" exact
+	check "$BASE-bench-report" rig report "$results_bench" "$work/report/index.html"
+}
+
+# A 32-bit host: patched is exact there and stock is not, and the touched files build cleanly at W=1.
+step_i386() {
+	local boot=$work/tree/$BASE/out-rig-i386
+	cp -a "$TOP/bench" "$work/top/"
+	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig run
+	i386_warnings() {
+		local tree=$work/tree/$BASE sources
+		mapfile -t sources < <(git -C "$tree" diff --name-only base -- 'arch/x86/kvm/*.c')
+		(cd "$tree" && touch "${sources[@]}") &&
+			(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$boot" LOCALVERSION= W=1 "${sources[@]/%.c/.o}") 2>&1 |
+			tee /dev/stderr | (! grep -q 'warning:')
+	}
+	check "$BASE-i386-W=1" i386_warnings
+}
