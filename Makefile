@@ -6,13 +6,13 @@ SHELL := /bin/bash
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
 VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
-	CASE J V UPDATE TRIES VERSION PREVIOUS ONTO SEND COUNT
+	CASE J V UPDATE PACKAGE_VERSION TRIES VERSION PREVIOUS ONTO SEND COUNT
 export $(VARIABLES)
 
 # An empty variable is an unset one.
 unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
 
-.PHONY: help run test test-long tree refresh selftest kernel vm mutants mail clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants mail debian kselftest clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -30,9 +30,10 @@ test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@scripts/test
 
 test-long: ## the long proofs: all mutants, and the selftest 200 times under load on patched and stock (COUNT=)
-	@scripts/packages test
+	@scripts/packages test test-long
 	@scripts/each mutants
 	@scripts/each repeat
+	@scripts/test-long
 
 tree: ## git tree of BASE with the series applied, to edit; last line = its path
 	@scripts/packages tree
@@ -63,6 +64,14 @@ mail: ## the series as mails in your own name, checked, and what git send-email 
 	@scripts/packages mail $(if $(LINUX),kernel)
 	@scripts/each mail
 
+debian: ## the series for Debian's source package: patches, series, changelog; last line = that as one patch for the packaging
+	@scripts/packages debian
+	@scripts/each debian
+
+kselftest: ## the kernel's own kselftest tarball of the clock tests, static; last line = its path
+	@scripts/packages selftest
+	@scripts/each kselftest
+
 clean: ## removes build/, unless a tree there holds work that is not in patches/
 	@scripts/clean
 
@@ -78,4 +87,5 @@ distclean: ## removes the caches too
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
 #: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
+#: UPDATE=1 PACKAGE_VERSION=   the distribution's newest packages; those of this version
 #: J=  V=1            jobs; the output of the builds on the terminal
