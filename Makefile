@@ -6,13 +6,13 @@ SHELL := /bin/bash
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
 VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
-	CASE J V UPDATE TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES
+	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES
 export $(VARIABLES)
 
 # An empty variable is an unset one.
 unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
 
-.PHONY: help run test test-long tree refresh selftest kernel vm mutants check bench report mail clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants check bench report mail debian kselftest clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -29,14 +29,14 @@ test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@scripts/packages test
 	@scripts/test
 
-test-long: ## the long proofs: all mutants, the selftest 200 times under load (COUNT=), make bench, its report in a browser
-	@scripts/packages test
+test-long: ## the long proofs: mutants, the selftest 200 times under load (COUNT=), make bench and its report, the deliverables
+	@scripts/packages test test-long bench look
 	@scripts/each mutants
 	@scripts/each repeat
-	@scripts/packages bench look
 	@scripts/bench
 	@scripts/report
 	@scripts/look
+	@scripts/test-long
 
 tree: ## git tree of BASE with the series applied, to edit; last line = its path
 	@scripts/packages tree
@@ -79,6 +79,14 @@ mail: ## the series as mails in your own name, checked, and what git send-email 
 	@scripts/packages mail $(if $(LINUX),kernel)
 	@scripts/each mail
 
+debian: ## the series for Debian's source package: patches, series, changelog; last line = that as one patch for the packaging
+	@scripts/packages debian
+	@scripts/each debian
+
+kselftest: ## the kernel's own kselftest tarball of the clock tests, static; last line = its path
+	@scripts/packages selftest
+	@scripts/each kselftest
+
 clean: ## removes build/, unless a tree there holds work that is not in patches/
 	@scripts/clean
 
@@ -96,4 +104,5 @@ distclean: ## removes the caches too
 #: STEPS= PATCHES=     for make check: steps and patches by name or number
 #: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
 #: TRIES=20000 BUSY=4 AGE=2 FULL= HOST=1 JOBS=   for make bench: epochs a case, busy loops, seconds, all, this machine, some jobs
+#: UPDATE=1 PACKAGE_VERSION=   the distribution's newest packages; those of this version
 #: J=  V=1            jobs; the output of the builds on the terminal

@@ -39,6 +39,7 @@ count_tap() {
 	else
 		count "$1" "$((p - s)) passed, $f failed, $s skipped"
 	fi
+	{ echo "TAP version 14" && cat "$2"; } >"$results/$1.ktap"
 }
 
 # The series applies to the plain source by git am alone, as anybody would do it.
