@@ -13,6 +13,7 @@ prepare_text() {
 	tree=$(rig tree) || return
 	repo=$(BASE=$(bases | sort -V | tail -n 1) rig import)
 	tools=$work/tools
+	rm -rf "$log/named"
 	rm -rf "$tools"
 	mkdir -p "$tools"
 	git --git-dir="$repo" archive base scripts/{checkpatch.pl,get_maintainer.pl,spelling.txt,const_structs.checkpatch} | tar -x -C "$tools"
