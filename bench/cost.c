@@ -16,7 +16,7 @@
 #include "vm.h"
 
 /* Enough that the least one met no interrupt, few enough to take no time. */
-#define ROUNDS	2000
+#define ROUNDS	500
 
 #define QUARTER	(PER_MILLE / 4)
 /* Ticks in a second are kHz times this. */

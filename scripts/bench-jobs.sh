@@ -66,9 +66,10 @@ job() {
 		done)
 		;;
 	cost)
-		cpu=max,+invtsc,x-force-features=on smp=1 qemu_args=$ICOUNT
+		cpu=max,+invtsc,x-force-features=on smp=1 qemu_args=$ICOUNT limit=900
 		command=$(
-			for n in $COUNTS; do bench "$COSTS" --vcpus "$n"; done
+			bench "$COSTS"
+			for n in ${COUNTS#1 }; do bench "cost cost_noclock" --vcpus "$n"; done
 			for n in ${FLEETS#1 }; do bench "cost cost_noclock" --vms "$n"; done
 			bench cost --clocksource hpet
 		)

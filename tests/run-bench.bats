@@ -108,6 +108,15 @@ rig_boots() { grep -c . "$top/boots"; }
 	TRIES=5 again "taking up" 2
 }
 
+@test "a selftest that was built anew is run again, and other jobs are added to a run that was cut off" {
+	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) exit 2 ;; *ktap-run*) echo "KTAP version 1" ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	JOBS="idle selftest" run -1 bench
+	touch -d '1 minute' "$top/test"
+	JOBS="plain selftest" run -1 bench
+	[ "$(rig_boots)" = 8 ]
+	[ -s "$results/6.1-stock/idle.json" ]
+}
+
 @test "after a complete run everything is measured anew" {
 	run -0 bench
 	run -0 --separate-stderr bench
