@@ -10,6 +10,7 @@ readonly SCALING_CPU=max,+invtsc,+tsc-scale,x-force-features=on
 step_scripts() {
 	check lint "$TOP/scripts/lint"
 	check bench-build make -C "$TOP/bench" OUT="$work/bench" all
+	check guest-build make -C "$TOP/guest" OUT="$work/guest" all
 }
 
 step_fixtures() {
