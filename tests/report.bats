@@ -125,3 +125,18 @@ row() { grep -qE "$1" <<<"$output" || { printf 'no row %s in:\n%s\n' "$1" "$outp
 	run -2 scripts/look "$BATS_TEST_TMPDIR/bad.html"
 	[[ "$output" == *"alike in both themes"* ]]
 }
+
+@test "growth: over VMs nothing of the many vCPUs, and the other way round" {
+	cat >"$BATS_TEST_TMPDIR/growth.py" <<-'EOT'
+		import sys
+		sys.dont_write_bytecode = True
+		sys.path.insert(0, "scripts")
+		import figures, results
+		peer = next(peer for peer in results.load(sys.argv[1]) if peer.name == "7.3-patched")
+		print(sorted(figures.points("cost", "set_clock_ticks", "vms", "cost")(peer)),
+		      sorted(figures.points("cost", "set_clock_ticks", "vcpus", "cost")(peer)),
+		      sorted(x for x, _ in figures.points("msr", "worst_ns", "vms", "vms")(peer)))
+	EOT
+	run -0 python3 "$BATS_TEST_TMPDIR/growth.py" "$results"
+	[ "$output" = "[(1, 900)] [(1, 900), (4, 3600), (16, 14400), (64, 57600)] [1, 10, 100]" ]
+}
