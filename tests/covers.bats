@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# The cover letters' tables. A copy of the project is changed, never the project itself.
+
+setup() {
+	top=$(cd "$(dirname "$BATS_TEST_FILENAME")/.." && pwd)
+	copy=$BATS_TEST_TMPDIR/top
+	mkdir -p "$copy/docs" "$copy/patches/6.1"
+	cp -r "$top/scripts" "$copy/"
+	cat >"$copy/docs/measured.json" <<-'EOF'
+		{"environment": {"6.1-stock": {"qemu": "7.2", "accel": "tcg", "cpus": 2}, "6.1-patched": {}},
+		"rows": [["error", "epoch error, worst (ns)", {"6.1-stock": 12345, "6.1-patched": 2}],
+		["kernel", "kernel", {"6.1-stock": "a", "6.1-patched": "b"}],
+		["guest_noclock", "nobody measured this", {}]], "k": []}
+	EOF
+	printf 'Subject: s\n\nWhat.\n\nMeasured by hand:\n\nold 1 2\n\nNot tested.\n' >"$copy/patches/6.1/cover"
+}
+
+@test "the cover letters say what docs/measured.json does" {
+	run "$top/scripts/covers" --check
+	[ "$status" = 0 ] || { echo "$output"; false; }
+}
+
+@test "the table is put where the old one was, and the prose stays" {
+	"$copy/scripts/covers"
+	run cat "$copy/patches/6.1/cover"
+	[[ $output == *"What."*"Measured by one run, QEMU 7.2 (tcg), 2 CPUs"*"epoch error, worst (ns)"*12,345*2*"Not tested."* ]]
+	[[ $output != *"old 1 2"* && $output != *"nobody measured"* && $output != *"kernel "* ]]
+	run "$copy/scripts/covers" --check
+	[ "$status" = 0 ]
+}
+
+@test "a number that was changed by hand is told" {
+	"$copy/scripts/covers"
+	sed -i 's/12,345/1/' "$copy/patches/6.1/cover"
+	run "$copy/scripts/covers" --check
+	[ "$status" = 1 ]
+	[[ $output == *"patches/6.1/cover and docs/measured.json disagree"* ]]
+}
+
+@test "a cover without a table, data without the base, and data that are none, are one line each" {
+	printf 'Subject: s\n\nWhat.\n' >"$copy/patches/6.1/cover"
+	run "$copy/scripts/covers"
+	[ "$status" = 2 ]
+	[[ $output == *"has no table"* ]]
+	mkdir "$copy/patches/7.3"
+	printf 'Subject: s\n\nMeasured now:\n\nx\n\nEnd.\n' >"$copy/patches/7.3/cover"
+	rm "$copy/patches/6.1/cover"
+	run "$copy/scripts/covers"
+	[ "$status" = 2 ]
+	[[ $output == *"7.3-stock and 7.3-patched not measured"* ]]
+	echo no >"$copy/docs/measured.json"
+	run "$copy/scripts/covers"
+	[ "$status" = 2 ]
+	[ "${#lines[@]}" = 1 ]
+}
