@@ -16,6 +16,7 @@ setup() {
 	export KUNIT_TREE
 	BASE=6.1
 	skipped=0
+	SCALING_CPU=max
 	. "$PROJECT/scripts/test-newer.sh"
 }
 
