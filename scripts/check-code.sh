@@ -147,7 +147,7 @@ check_boot() {
 	local ktap=$results/check-$BASE-$1.ktap status=0 result case skip at bad=0
 	code "$2" || return 3
 	rig kernel >/dev/null || return
-	boot() { CMD="ktap-run -l 90 ./$(basename "$program")" FILES=$program rig vm >"$ktap"; }
+	boot() { TIMEOUT=300 CMD="ktap-run -l 240 ./$(basename "$program")" FILES=$program rig vm >"$ktap"; }
 	again_if_lost boot || status=$?
 	[[ $status =~ ^[014]$ ]] || { echo "the VM was lost, status $status"; return 1; }
 	[ "$(cases "$ktap" | wc -l)" = "$("$program" -h | grep -c '^  ')" ] || { echo "$(cases "$ktap" | wc -l) cases gave a result ($ktap)"; return 1; }
