@@ -68,7 +68,7 @@ row() { grep -qE "$1" <<<"$output" || { printf 'no row %s in:\n%s\n' "$1" "$outp
 
 @test "every case of every selftest has its K, and every K has its cases" {
 	for patch in patches/*/*-KVM-selftests-Test-the-wall-clock-epoch.patch; do
-		diff <(sed -n 's/^+.*CASE\(_SETS_WALL_CLOCK\)\?(\([a-z_0-9]*\)),$/\2/p' "$patch" | sort -u) \
+		diff <(sed -n 's/^+.*CASE\(_[A-Z_]*\)\?(\([a-z_0-9]*\)),$/\2/p' "$patch" | sort -u) \
 			<(sed 's/#.*//; /^$/d; s/.*|//' tests/k-cases | tr ' ' '\n' | sed '/^$/d' | sort -u)
 	done
 }
