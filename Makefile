@@ -6,13 +6,14 @@ SHELL := /bin/bash
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
 VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
-	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES
+	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES \
+	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
 
 # An empty variable is an unset one.
 unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
 
-.PHONY: help run test test-long tree refresh selftest kernel vm mutants check bench report mail debian kselftest clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants check stress bench report mail debian kselftest clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -67,6 +68,10 @@ check: ## what a maintainer would run on every patch; STEPS='build sparse' and P
 	@scripts/packages check
 	@scripts/each check $(STEPS)
 
+stress: ## the storms, on debug kernels side by side: MINUTES=30, SEED= as it said, KINDS='debug kcsan plain'
+	@scripts/packages stress
+	@scripts/each stress
+
 bench: ## measures stock and patched of all bases in turns, then this machine's /dev/kvm (FULL=1: every combination, hours)
 	@scripts/packages bench
 	@scripts/bench
@@ -104,5 +109,6 @@ distclean: ## removes the caches too
 #: STEPS= PATCHES=     for make check: steps and patches by name or number
 #: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
 #: TRIES=20000 BUSY=4 AGE=2 FULL= HOST=1 JOBS=   for make bench: epochs a case, busy loops, seconds, all, this machine, some jobs
+#: MINUTES=30 SEED= KINDS= PARTS=   for make stress: its length, its decisions, its kernels, what it does
 #: UPDATE=1 PACKAGE_VERSION=   the distribution's newest packages; those of this version
 #: J=  V=1            jobs; the output of the builds on the terminal
