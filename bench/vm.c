@@ -106,6 +106,8 @@ void vm_add_vcpu(struct vm *vm)
 	int fd, size;
 
 	fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
+	if (fd < 0 && errno == EMFILE)
+		not_measured("so many vCPUs need more files than this process may open (ulimit -Hn, or root)");
 	if (fd < 0 && (errno == EINVAL || errno == EEXIST))
 		not_measured("this kernel takes no more than %lu vCPUs in a VM", id);
 	if (fd < 0)

@@ -55,7 +55,7 @@ job() {
 	vcpus) command=$(for n in $COUNTS; do bench "msr noclock before" --tries "$((TRIES / 4))" --vcpus "$n"; done) ;;
 	vms) command=$(for n in $FLEETS; do bench "msr noclock before" --tries "$((TRIES / 4))" --vms "$n" --vcpus 1; done) ;;
 	full | full_loaded)
-		mem=4G limit=3600
+		mem=4G limit=43200
 		command=$(for clocksource in tsc $MORE_CLOCKSOURCES; do
 			for n in $COUNTS; do
 				for vms in $FLEETS; do

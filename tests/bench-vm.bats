@@ -29,7 +29,7 @@ setup() {
 	[ "$(paste -sd' ' <<<"$output")" = "acpi_pm status 130 tsc acpi_pm status 143 tsc acpi_pm status 129 tsc" ]
 }
 
-@test "64 vCPUs in each of 20 VMs: more files than a process may open by itself" {
-	TIMEOUT=240 CMD='./kvm-clock-bench --case before --tries 100 --vcpus 64 --vms 20 --json' run -0 --separate-stderr scripts/vm
-	[ "$(jq -c '.cases.before | [.measured, .vcpus, .vms]' <<<"$output")" = '[true,64,20]' ]
+@test "a fleet takes more files than the hard limit has; root may" {
+	TIMEOUT=300 	CMD='ulimit -n 500; ./kvm-clock-bench --case before --tries 100 --vcpus 64 --vms 9 --json' run -0 --separate-stderr scripts/vm
+	[ "$(jq -c '.cases.before | [.measured, .vcpus, .vms]' <<<"$output")" = '[true,64,9]' ]
 }
