@@ -30,6 +30,6 @@ setup() {
 }
 
 @test "a fleet takes more files than the hard limit has; root may" {
-	TIMEOUT=300 	CMD='ulimit -n 500; ./kvm-clock-bench --case before --tries 100 --vcpus 64 --vms 9 --json' run -0 --separate-stderr scripts/vm
+	TIMEOUT=300 CMD='ulimit -n 500; ./kvm-clock-bench --case before --tries 100 --vcpus 64 --vms 9 --json' run -0 --separate-stderr scripts/vm
 	[ "$(jq -c '.cases.before | [.measured, .vcpus, .vms]' <<<"$output")" = '[true,64,9]' ]
 }
