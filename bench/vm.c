@@ -141,7 +141,10 @@ void vm_create(struct vm *vm, unsigned int nr_vcpus)
 	__u64 identity_map = IDENTITY_MAP_ADDR;
 
 	memset(vm, 0, sizeof(*vm));
-	vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+	/* A signal in the middle of it, a stop or a tracer's, is no reason not to have a VM. */
+	do {
+		vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+	} while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0)
 		failed("KVM_CREATE_VM: %s", strerror(errno));
 	vm->memory = mmap(NULL, GUEST_MEMORY_SIZE, PROT_READ | PROT_WRITE,
