@@ -24,7 +24,7 @@ setup() {
 @test "the table is put where the old one was, and the prose stays" {
 	"$copy/scripts/covers"
 	run cat "$copy/patches/6.1/cover"
-	[[ $output == *"What."*"Measured by one run, QEMU 7.2 (tcg), 2 CPUs"*"epoch error, worst (ns)"*12,345*2*"Not tested."* ]]
+	[[ $output == *"What."*"Measured in turns, QEMU 7.2 (tcg), 2 CPUs"*"epoch error, worst (ns)"*12,345*2*"Not tested."* ]]
 	[[ $output != *"old 1 2"* && $output != *"nobody measured"* && $output != *"kernel "* ]]
 	run "$copy/scripts/covers" --check
 	[ "$status" = 0 ]
