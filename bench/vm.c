@@ -162,6 +162,27 @@ void vm_create(struct vm *vm, unsigned int nr_vcpus)
 		vm_add_vcpu(vm);
 }
 
+/* The guest went where it must not: says where it is, and what it did there. */
+static _Noreturn void failed_run(struct vm *vm, unsigned int vcpu)
+{
+	const struct kvm_run *run = vm->run[vcpu];
+	struct kvm_sregs sregs = { 0 };
+	struct kvm_regs regs = { 0 };
+	uint64_t detail = 0;
+
+	ioctl(vm->vcpu_fd[vcpu], KVM_GET_REGS, &regs);
+	ioctl(vm->vcpu_fd[vcpu], KVM_GET_SREGS, &sregs);
+	if (run->exit_reason == KVM_EXIT_MMIO)
+		detail = run->mmio.phys_addr;
+	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
+		detail = run->internal.suberror;
+	else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
+		detail = run->fail_entry.hardware_entry_failure_reason;
+	failed("KVM_RUN: the guest did not reach its hlt: vCPU %u, exit reason %u (0x%llx), cs 0x%llx, rip 0x%llx, rsp 0x%llx, "
+	       "rcx 0x%llx, rflags 0x%llx, cr0 0x%llx", vcpu, run->exit_reason, (unsigned long long)detail, sregs.cs.base, regs.rip,
+	       regs.rsp, regs.rcx, regs.rflags, sregs.cr0);
+}
+
 void vm_run(struct vm *vm, unsigned int vcpu)
 {
 	while (ioctl(vm->vcpu_fd[vcpu], KVM_RUN, NULL) < 0) {
@@ -169,7 +190,7 @@ void vm_run(struct vm *vm, unsigned int vcpu)
 			failed("KVM_RUN: %s", strerror(errno));
 	}
 	if (vm->run[vcpu]->exit_reason != KVM_EXIT_HLT)
-		failed("KVM_RUN: the guest did not reach its hlt, exit reason %u", vm->run[vcpu]->exit_reason);
+		failed_run(vm, vcpu);
 }
 
 unsigned int vcpus_or(unsigned int by_itself, unsigned int min)

@@ -96,6 +96,9 @@ struct vcpu_time {
 	__u8 pad[2];
 };
 
+/* In flags: the master clock is in use. */
+#define PVCLOCK_TSC_STABLE_BIT	1
+
 struct vm {
 	int fd;
 	unsigned int nr_vcpus;

@@ -104,8 +104,9 @@ void storm_clocksource(uint64_t seed)
 	while (!shared->stop) {
 		pause_ms(100 + random_below(&random, 1000));
 		move_begins();
-		atomic_fetch_add(&shared->switches, 1);
+		/* In this order: who sees the switch must not take the TSC for the clocksource. */
 		shared->on_tsc = false;
+		atomic_fetch_add(&shared->switches, 1);
 		if (put_text(CLOCKSOURCE_FILE, others[random_below(&random, 2)]))
 			failed("cannot leave the TSC: %s", strerror(errno));
 		move_ends();
