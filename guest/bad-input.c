@@ -335,7 +335,7 @@ void clock_is_about(struct test *test, uint64_t clock)
 		failed("the clock is %lld ns ahead of what it had to be set to", (long long)ahead);
 }
 
-static const struct bad_case *const lists[] = { clock_cases, msr_cases, xen_cases, tsc_cases };
+static const struct bad_case *const lists[] = { clock_cases, msr_cases, nested_cases, xen_cases, tsc_cases };
 
 #define for_each_case(list, one) \
 	for (list = lists; list < lists + sizeof(lists) / sizeof(lists[0]); list++) \
