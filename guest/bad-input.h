@@ -115,6 +115,7 @@ void mark_is(struct test *test, uint16_t wanted);
 
 /* start(), with Xen's hypercalls; and the attribute of a vCPU that has its timer. */
 void xen_start(struct test *test, unsigned int nr_vcpus, bool run);
+#define VCPU_ATTR_ID	6
 #define VCPU_ATTR_TIMER	7
 #define TIMER_PRIORITY	UINT32_MAX
 
@@ -122,6 +123,7 @@ struct xen_vcpu_attr {
 	__u16 type;
 	__u16 pad[3];
 	union {
+		__u32 vcpu_id;
 		__u64 gpa;
 		struct {
 			__u32 port;
