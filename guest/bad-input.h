@@ -67,7 +67,7 @@ struct bad_case {
 	void (*run)(struct test *test);
 };
 
-extern const struct bad_case clock_cases[], msr_cases[], xen_cases[], tsc_cases[];
+extern const struct bad_case clock_cases[], msr_cases[], nested_cases[], call_cases[], xen_cases[], tsc_cases[];
 
 /* A VM of that many vCPUs, all of which have run, or none. */
 void start(struct test *test, unsigned int nr_vcpus, bool run);
@@ -96,6 +96,46 @@ void read_wall_clock(struct test *test, uint64_t gpa, struct wall_clock *wc);
 void put_version(struct test *test, uint64_t gpa, uint32_t version);
 /* The clock now, less what it was set to, in ns; it may not be more than a few seconds. */
 void clock_is_about(struct test *test, uint64_t clock);
+
+/* The vCPU's CPUID says which clocks there are, and counts; and whether the guest may run guests of its own. */
+#define CLOCKSOURCE	(1U << 0)
+#define CLOCKSOURCE2	(1U << 3)
+void set_cpuid(struct test *test, uint32_t clocks, bool svm);
+
+/*
+ * A program of real mode at GPA_PROGRAM, which writes an MSR, leaves MARK_DONE, or MARK_FAULT if it got a fault, and halts. It
+ * wants its stack at GPA_STACK.
+ */
+#define MARK_DONE	0x600d
+#define MARK_FAULT	0x0bad
+#define MARK_NONE	0
+#define GPA_STACK	(GPA_PROGRAM + 0xf00)
+void put_wrmsr(struct test *test, uint32_t msr, uint64_t value);
+void mark_is(struct test *test, uint16_t wanted);
+
+/* start(), with Xen's hypercalls; and the attribute of a vCPU that has its timer. */
+void xen_start(struct test *test, unsigned int nr_vcpus, bool run);
+#define VCPU_ATTR_ID	6
+#define VCPU_ATTR_TIMER	7
+#define TIMER_PRIORITY	UINT32_MAX
+
+struct xen_vcpu_attr {
+	__u16 type;
+	__u16 pad[3];
+	union {
+		__u32 vcpu_id;
+		__u64 gpa;
+		struct {
+			__u32 port;
+			__u32 priority;
+			__u64 expires_ns;
+		} timer;
+		__u64 size[8];
+	} u;
+};
+
+#define XEN_VCPU_GET_ATTR	_IOWR(KVMIO, 0xca, struct xen_vcpu_attr)
+#define XEN_VCPU_SET_ATTR	_IOW(KVMIO, 0xcb, struct xen_vcpu_attr)
 
 /* Two pages, the second without access, and the last size bytes before it. */
 void *before_the_end(size_t size);

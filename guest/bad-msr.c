@@ -359,17 +359,22 @@ static void msr_dirty_log_of_what_is_written(struct test *test)
 	clock_unchanged(test);
 }
 
-/* The vCPU's CPUID says which clocks there are, and counts. */
-static void set_features(struct test *test, uint32_t features)
+#define SVM_LEAF	0x8000000a
+
+void set_cpuid(struct test *test, uint32_t clocks, bool svm)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = { 1 } };
 	struct {
 		struct kvm_cpuid2 header;
-		struct kvm_cpuid_entry2 entries[2];
+		struct kvm_cpuid_entry2 entries[5];
 	} leaves = {
-		.header.nent = 2,
+		.header.nent = svm ? 5 : 2,
 		.entries[0] = { .function = 0x40000000, .eax = 0x40000001 },
-		.entries[1] = { .function = 0x40000001, .eax = features },
+		.entries[1] = { .function = 0x40000001, .eax = clocks },
+		.entries[2] = { .function = 0x80000000, .eax = SVM_LEAF },
+		.entries[3] = { .function = 0x80000001, .ecx = 1 << 2 },
+		/* As many address spaces as any CPU has. */
+		.entries[4] = { .function = SVM_LEAF, .eax = 1, .ebx = 8 },
 	};
 
 	memcpy(&leaves.entries[0].ebx, "KVMK", 4);
@@ -380,9 +385,6 @@ static void set_features(struct test *test, uint32_t features)
 	vm_ioctl(test->vm.vcpu_fd[0], KVM_SET_CPUID2, &leaves, "KVM_SET_CPUID2");
 	vm_ioctl(test->vm.vcpu_fd[0], KVM_ENABLE_CAP, &cap, "KVM_ENABLE_CAP");
 }
-
-#define CLOCKSOURCE	(1U << 0)
-#define CLOCKSOURCE2	(1U << 3)
 
 static void hidden(struct test *test, uint32_t msr)
 {
@@ -395,7 +397,7 @@ static void hidden(struct test *test, uint32_t msr)
 static void msr_hidden(struct test *test)
 {
 	start(test, 1, false);
-	set_features(test, 0);
+	set_cpuid(test, 0, false);
 	hidden(test, MSR_KVM_WALL_CLOCK);
 	hidden(test, MSR_KVM_WALL_CLOCK_NEW);
 }
@@ -403,7 +405,7 @@ static void msr_hidden(struct test *test)
 static void msr_new_hidden(struct test *test)
 {
 	start(test, 1, false);
-	set_features(test, CLOCKSOURCE);
+	set_cpuid(test, CLOCKSOURCE, false);
 	hidden(test, MSR_KVM_WALL_CLOCK_NEW);
 	put_version(test, GPA_EDGE, START_VERSION);
 	set_msr(&test->vm, 0, MSR_KVM_WALL_CLOCK, GPA_EDGE);
@@ -413,7 +415,7 @@ static void msr_new_hidden(struct test *test)
 static void msr_old_hidden(struct test *test)
 {
 	start(test, 1, false);
-	set_features(test, CLOCKSOURCE2);
+	set_cpuid(test, CLOCKSOURCE2, false);
 	hidden(test, MSR_KVM_WALL_CLOCK);
 	put_version(test, GPA_EDGE, START_VERSION);
 	set_msr(&test->vm, 0, MSR_KVM_WALL_CLOCK_NEW, GPA_EDGE);
@@ -421,12 +423,9 @@ static void msr_old_hidden(struct test *test)
 }
 
 /* Real mode: the guest's WRMSR, and the interrupt vector for a general protection fault; each leaves its mark and halts. */
-#define MARK_DONE	0x600d
-#define MARK_FAULT	0x0bad
 #define GPA_MARK	(GPA_PROGRAM + 0x900)
 #define GPA_FAULT	(GPA_PROGRAM + 0x400)
 #define GPA_GP_VECTOR	(GP_VECTOR * 4)
-#define STACK		(GPA_PROGRAM + 0xf00)
 
 static uint8_t *put_mark(uint8_t *code, uint16_t mark_value)
 {
@@ -444,12 +443,10 @@ static uint8_t *put_load(uint8_t *code, uint8_t opcode, uint32_t value)
 	return code + sizeof(value);
 }
 
-static void by_guest(struct test *test, uint32_t msr, uint64_t value, uint16_t wanted)
+void put_wrmsr(struct test *test, uint32_t msr, uint64_t value)
 {
-	struct kvm_regs regs = { .rip = GPA_PROGRAM, .rflags = 2, .rsp = STACK };
 	const uint16_t vector[] = { GPA_FAULT, 0 };
 	uint8_t *code = memory(test, GPA_PROGRAM);
-	uint16_t result;
 
 	code = put_load(code, 0xb9, msr);
 	code = put_load(code, 0xb8, (uint32_t)value);
@@ -459,13 +456,28 @@ static void by_guest(struct test *test, uint32_t msr, uint64_t value, uint16_t w
 	put_mark(code, MARK_DONE);
 	put_mark(memory(test, GPA_FAULT), MARK_FAULT);
 	memcpy(memory(test, GPA_GP_VECTOR), vector, sizeof(vector));
+	put_version(test, GPA_MARK, 0);
+}
+
+void mark_is(struct test *test, uint16_t wanted)
+{
+	uint16_t result;
+
+	memcpy(&result, memory(test, GPA_MARK), sizeof(result));
+	if (result != wanted)
+		failed("the guest came to 0x%x instead of 0x%x", result, wanted);
+}
+
+static void by_guest(struct test *test, uint32_t msr, uint64_t value, uint16_t wanted)
+{
+	struct kvm_regs regs = { .rip = GPA_PROGRAM, .rflags = 2, .rsp = GPA_STACK };
+
+	put_wrmsr(test, msr, value);
 	mark(test);
 	allow(test, GPA_PROGRAM, PAGE);
 	vm_ioctl(test->vm.vcpu_fd[0], KVM_SET_REGS, &regs, "KVM_SET_REGS");
 	vm_run(&test->vm, 0);
-	memcpy(&result, memory(test, GPA_MARK), sizeof(result));
-	if (result != wanted)
-		failed("the guest came to 0x%x instead of 0x%x", result, wanted);
+	mark_is(test, wanted);
 }
 
 static void msr_by_guest(struct test *test)
@@ -500,7 +512,7 @@ static void msr_by_guest_on_its_own_code(struct test *test)
 static void msr_hidden_from_guest(struct test *test)
 {
 	start(test, 1, false);
-	set_features(test, 0);
+	set_cpuid(test, 0, false);
 	vm_run(&test->vm, 0);
 	by_guest(test, MSR_KVM_WALL_CLOCK_NEW, GPA_EDGE, MARK_FAULT);
 	memory_unchanged(test);

@@ -11,7 +11,6 @@
 #define ATTR_LONG_MODE		0
 #define ATTR_SHARED_INFO	1
 #define ATTR_UNKNOWN		0x7fff
-#define VCPU_ATTR_TIMER		7
 #define VCPU_ATTR_UNKNOWN	0x7fff
 #define TIMER_BAD_PRIORITY	5
 #define INVALID_GFN		UINT64_MAX
@@ -24,24 +23,9 @@
 #define WC_SIZE		sizeof(struct wall_clock)
 #define START_VERSION	6U
 
-struct xen_vcpu_attr {
-	__u16 type;
-	__u16 pad[3];
-	union {
-		__u64 gpa;
-		struct {
-			__u32 port;
-			__u32 priority;
-			__u64 expires_ns;
-		} timer;
-		__u64 size[8];
-	} u;
-};
-
-#define XEN_VCPU_SET_ATTR	_IOW(KVMIO, 0xcb, struct xen_vcpu_attr)
 #define XEN_HVM_GET_ATTR	_IOWR(KVMIO, 0xc8, struct xen_attr)
 
-static void xen_start(struct test *test, unsigned int nr_vcpus, bool run)
+void xen_start(struct test *test, unsigned int nr_vcpus, bool run)
 {
 	if (!kernel_has_xen())
 		not_measured("the kernel has no Xen HVM guests");

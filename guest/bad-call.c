@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What else gives the guest a time: the hypercall for pairs of TSC and wall clock, Xen's timer calls, VMware's counters; and
+ * Hyper-V's reference time.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <x86intrin.h>
+
+#include "bad-input.h"
+
+#define VMCALL			0x0f, 0x01, 0xc1
+#define HLT			0xf4
+#define KVM_CALL_CLOCK_PAIRING	9
+#define KVM_CALL_EFAULT		(-14)
+#define KVM_CALL_EOPNOTSUPP	(-95)
+#define PAIRING_WALL_CLOCK	0
+#define PAIRING_UNKNOWN		1
+
+#define XEN_CALL_SET_TIMER	15
+#define XEN_CALL_VCPU		24
+#define XEN_SET_SINGLESHOT	8
+#define XEN_STOP_SINGLESHOT	9
+#define XEN_EFAULT		(-14)
+#define XEN_EINVAL		(-22)
+#define SINGLESHOT_SIZE		12
+#define HOUR_NS			(3600ULL * NSEC_PER_SEC)
+
+#define VMWARE_HOST_TSC		0x10000
+#define VMWARE_REAL_TIME	0x10001
+#define VMWARE_APPARENT_TIME	0x10002
+
+#define MSR_HYPERV_TIME		0x40000020
+#define HYPERV_UNIT_NS		100
+
+/* Documentation/virt/kvm/x86/hypercalls.rst */
+struct pairing {
+	int64_t sec;
+	int64_t nsec;
+	uint64_t tsc;
+	uint32_t flags;
+	uint32_t pad[9];
+};
+
+/* One instruction of the guest's, with these registers; what they hold after it. */
+static void guest_does(struct test *test, const uint8_t code[4], struct kvm_regs *regs)
+{
+	memcpy(memory(test, GPA_PROGRAM), code, 4);
+	/* KVM writes the call as this CPU has it. */
+	allow(test, GPA_PROGRAM, 4);
+	regs->rip = GPA_PROGRAM;
+	regs->rflags = 2;
+	vm_ioctl(test->vm.vcpu_fd[0], KVM_SET_REGS, regs, "KVM_SET_REGS");
+	vm_run(&test->vm, 0);
+	vm_ioctl(test->vm.vcpu_fd[0], KVM_GET_REGS, regs, "KVM_GET_REGS");
+}
+
+static void call(struct test *test, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, int32_t wanted)
+{
+	static const uint8_t code[] = { VMCALL, HLT };
+	struct kvm_regs regs = { .rax = nr, .rbx = a0, .rcx = a1, .rdx = a2 };
+
+	guest_does(test, code, &regs);
+	if ((int32_t)regs.rax != wanted)
+		failed("the call gives %d instead of %d", (int32_t)regs.rax, wanted);
+}
+
+static void within(const char *what, uint64_t before, uint64_t value, uint64_t after)
+{
+	if (value < before || value > after)
+		failed("%s is %llu, not from %llu to %llu", what, (unsigned long long)value, (unsigned long long)before,
+		       (unsigned long long)after);
+}
+
+static void pairs(struct test *test, uint64_t gpa)
+{
+	static const uint32_t none[9];
+	uint64_t real[2], tsc[2];
+	struct clock_reading now;
+	struct pairing pair;
+	size_t i;
+
+	get_clock(&test->vm, &now);
+	if (!(now.flags & KVM_CLOCK_HOST_TSC)) {
+		call(test, KVM_CALL_CLOCK_PAIRING, gpa, PAIRING_WALL_CLOCK, 0, KVM_CALL_EOPNOTSUPP);
+		unchanged(test);
+		not_measured("the host's clock is not the TSC, and there is no pair");
+	}
+	for (i = 0; i < sizeof(pair); i++)
+		*memory(test, gpa + i) = UINT8_MAX;
+	mark(test);
+	allow(test, gpa, sizeof(pair));
+	real[0] = clock_now(CLOCK_REALTIME);
+	tsc[0] = get_msr(&test->vm, 0, MSR_IA32_TSC);
+	call(test, KVM_CALL_CLOCK_PAIRING, gpa, PAIRING_WALL_CLOCK, 0, 0);
+	tsc[1] = get_msr(&test->vm, 0, MSR_IA32_TSC);
+	real[1] = clock_now(CLOCK_REALTIME);
+	for (i = 0; i < sizeof(pair); i++)
+		((uint8_t *)&pair)[i] = *memory(test, gpa + i);
+	within("the real time", real[0], (uint64_t)(pair.sec * NSEC_PER_SEC + pair.nsec), real[1]);
+	within("the TSC", tsc[0], pair.tsc, tsc[1]);
+	if (pair.flags || memcmp(pair.pad, none, sizeof(none)))
+		failed("the flags are 0x%x, and the rest is not 0 either", pair.flags);
+	unchanged(test);
+}
+
+static void pairing(struct test *test)
+{
+	start(test, 1, true);
+	pairs(test, GPA_EDGE);
+	pairs(test, GPA_EDGE + PAGE - 1);
+}
+
+static void pairing_in_a_hole(struct test *test)
+{
+	start(test, 1, true);
+	call(test, KVM_CALL_CLOCK_PAIRING, GPA_HOLE, PAIRING_UNKNOWN, 0, KVM_CALL_EOPNOTSUPP);
+	pairs(test, GPA_EDGE);
+	call(test, KVM_CALL_CLOCK_PAIRING, GPA_HOLE, PAIRING_WALL_CLOCK, 0, KVM_CALL_EFAULT);
+	call(test, KVM_CALL_CLOCK_PAIRING, GPA_READ_ONLY, PAIRING_WALL_CLOCK, 0, KVM_CALL_EFAULT);
+	unchanged(test);
+}
+
+/* No timer here may expire: it has no page to say so in, about which some kernels warn. */
+static void set_virq(struct test *test)
+{
+	const struct xen_vcpu_attr attr = { .type = VCPU_ATTR_TIMER, .u.timer = { .port = 1, .priority = TIMER_PRIORITY } };
+	const struct xen_vcpu_attr id = { .type = VCPU_ATTR_ID };
+
+	xen_start(test, 1, true);
+	accepted(ioctl(test->vm.vcpu_fd[0], XEN_VCPU_SET_ATTR, &id));
+	accepted(ioctl(test->vm.vcpu_fd[0], XEN_VCPU_SET_ATTR, &attr));
+}
+
+static uint64_t expires(struct test *test)
+{
+	struct xen_vcpu_attr attr = { .type = VCPU_ATTR_TIMER };
+
+	vm_ioctl(test->vm.vcpu_fd[0], XEN_VCPU_GET_ATTR, &attr, "KVM_XEN_VCPU_GET_ATTR");
+	return attr.u.timer.expires_ns;
+}
+
+static void expires_at(struct test *test, uint64_t wanted)
+{
+	if (expires(test) != wanted)
+		failed("the timer is set to %llu instead of %llu", (unsigned long long)expires(test), (unsigned long long)wanted);
+}
+
+static uint64_t guest_now(struct test *test)
+{
+	struct clock_reading now;
+
+	get_clock(&test->vm, &now);
+	return now.clock;
+}
+
+static void xen_singleshot(struct test *test)
+{
+	const uint64_t gpa = GPA_EDGE + PAGE - 1;
+	uint64_t later;
+	size_t i;
+
+	set_virq(test);
+	later = guest_now(test) + HOUR_NS;
+	for (i = 0; i < SINGLESHOT_SIZE; i++)
+		*memory(test, gpa + i) = i < sizeof(later) ? (uint8_t)(later >> (8 * i)) : 0;
+	mark(test);
+	call(test, XEN_CALL_VCPU, XEN_SET_SINGLESHOT, 0, gpa, 0);
+	expires_at(test, later);
+	call(test, XEN_CALL_VCPU, XEN_STOP_SINGLESHOT, 0, 0, 0);
+	expires_at(test, 0);
+	unchanged(test);
+}
+
+static void xen_singleshot_elsewhere(struct test *test)
+{
+	set_virq(test);
+	mark(test);
+	call(test, XEN_CALL_VCPU, XEN_SET_SINGLESHOT, 0, GPA_HOLE, XEN_EFAULT);
+	call(test, XEN_CALL_VCPU, XEN_SET_SINGLESHOT, 1, GPA_EDGE, XEN_EINVAL);
+	call(test, XEN_CALL_VCPU, XEN_STOP_SINGLESHOT, 1, 0, XEN_EINVAL);
+	expires_at(test, 0);
+	unchanged(test);
+}
+
+static void set_timer(struct test *test, uint64_t timeout)
+{
+	call(test, XEN_CALL_SET_TIMER, (uint32_t)timeout, timeout >> 32, 0, 0);
+}
+
+static void xen_set_timer(struct test *test)
+{
+	uint64_t later;
+
+	set_virq(test);
+	mark(test);
+	later = guest_now(test) + HOUR_NS;
+	set_timer(test, later);
+	expires_at(test, later);
+	set_timer(test, 0);
+	expires_at(test, 0);
+	unchanged(test);
+}
+
+static uint64_t rdpmc(struct test *test, uint64_t index)
+{
+	static const uint8_t code[] = { 0x0f, 0x33, HLT, HLT };
+	struct kvm_regs regs = { .rcx = index };
+
+	guest_does(test, code, &regs);
+	return regs.rdx << 32 | (uint32_t)regs.rax;
+}
+
+static void vmware_counters(struct test *test)
+{
+	FILE *file = fopen("/sys/module/kvm/parameters/enable_vmware_backdoor", "r");
+	int value = file ? fgetc(file) : 'N';
+	uint64_t before, now;
+
+	if (file)
+		fclose(file);
+	if (value != 'Y')
+		not_measured("kvm is loaded without enable_vmware_backdoor=1");
+	start(test, 1, true);
+	before = __rdtsc();
+	now = rdpmc(test, VMWARE_HOST_TSC);
+	within("the host's TSC", before, now, __rdtsc());
+	before = clock_now(CLOCK_BOOTTIME);
+	now = rdpmc(test, VMWARE_REAL_TIME);
+	within("the time since boot", before, now, clock_now(CLOCK_BOOTTIME));
+	before = guest_now(test);
+	now = rdpmc(test, VMWARE_APPARENT_TIME);
+	within("the apparent time", before, now, guest_now(test));
+	unchanged(test);
+}
+
+static void hyperv_time(struct test *test)
+{
+	uint64_t before, now;
+
+	start(test, 1, true);
+	before = guest_now(test);
+	now = get_msr(&test->vm, 0, MSR_HYPERV_TIME);
+	within("the reference time", before / HYPERV_UNIT_NS, now, guest_now(test) / HYPERV_UNIT_NS);
+	unchanged(test);
+}
+
+#define CASE(name)	{ #name, name }
+
+const struct bad_case call_cases[] = {
+	CASE(pairing),
+	CASE(pairing_in_a_hole),
+	CASE(xen_singleshot),
+	CASE(xen_singleshot_elsewhere),
+	CASE(xen_set_timer),
+	CASE(vmware_counters),
+	CASE(hyperv_time),
+	{ 0 },
+};
