@@ -5,6 +5,7 @@
  * address space only. A line is: get, set or ask; what was given; CLOCK, FLAGS, REALTIME and HOST_TSC of KVM_GET_CLOCK; ns of
  * CLOCK_MONOTONIC_RAW before and after. At `set` the reading is the one right after the KVM_SET_CLOCK.
  * $REAL_OLD_MSR: KVM's CPUID does not offer the clock's newer MSRs to the guest.
+ * $REAL_APART: the second vCPU's TSC is far from the first's, before either runs, and the master clock stays off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 
 int ioctl(int fd, unsigned long request, ...);
 
-static int vm_fd = -1, log_fd = -1, ask_fd, answer_fd;
+static int vm_fd = -1, second_fd = -1, log_fd = -1, ask_fd, answer_fd;
 
 static uint64_t raw_now(void)
 {
@@ -98,6 +99,22 @@ static void hide_new_msrs(struct kvm_cpuid2 *cpuid)
 	}
 }
 
+static void put_apart(int fd)
+{
+	uint64_t offset;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&offset,
+	};
+
+	if (syscall(SYS_ioctl, fd, KVM_GET_DEVICE_ATTR, &attr))
+		_exit(1);
+	offset += FAR_TSC;
+	if (syscall(SYS_ioctl, fd, KVM_SET_DEVICE_ATTR, &attr))
+		_exit(1);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	/* QEMU has it in an int, whose sign goes into the upper half. */
@@ -113,8 +130,14 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(args);
 	if (wanted == KVM_SET_CPUID2 && getenv("REAL_OLD_MSR"))
 		hide_new_msrs(arg);
+	if (wanted == KVM_RUN && fd == second_fd) {
+		second_fd = -1;
+		put_apart(fd);
+	}
 	before = raw_now();
 	ret = (int)syscall(SYS_ioctl, fd, request, arg);
+	if (wanted == KVM_CREATE_VCPU && ret >= 0 && (uintptr_t)arg == 1 && getenv("REAL_APART"))
+		second_fd = ret;
 	if (wanted == KVM_CREATE_VM && ret >= 0 && getenv("REAL_CLOCK") && log_fd < 0) {
 		vm_fd = ret;
 		start();
