@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/.." || return
-	docs=(docs/backporting.md docs/debian.md docs/fleet.md docs/testing.md docs/submitting.md)
+	docs=(docs/backporting.md docs/debian.md docs/fleet.md docs/real-guest.md docs/testing.md docs/submitting.md)
 	faults=0
 }
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Preloaded into QEMU: what it asks and tells KVM about the VM's clock goes to the file $REAL_CLOCK.log, and each byte that
+ * comes through the pipe $REAL_CLOCK.ask is answered by a KVM_GET_CLOCK in $REAL_CLOCK.answer; the ioctl is for QEMU's own
+ * address space only. A line is: get, set or ask; what was given; CLOCK, FLAGS, REALTIME and HOST_TSC of KVM_GET_CLOCK; ns of
+ * CLOCK_MONOTONIC_RAW before and after. At `set` the reading is the one right after the KVM_SET_CLOCK.
+ * $REAL_OLD_MSR: KVM's CPUID does not offer the clock's newer MSRs to the guest.
+ * $REAL_APART: the second vCPU's TSC is far from the first's, before either runs, and the master clock stays off.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "vm.h"
+
+#define CPUID_FEATURES		0x40000001
+#define FEATURE_CLOCKSOURCE2	(1U << 3)
+
+int ioctl(int fd, unsigned long request, ...);
+
+static int vm_fd = -1, second_fd = -1, log_fd = -1, ask_fd, answer_fd;
+
+static uint64_t raw_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static void report(int fd, const char *what, uint64_t given, const struct clock_reading *reading, uint64_t before)
+{
+	dprintf(fd, "%s %llu %llu %u %llu %llu %llu %llu\n", what, (unsigned long long)given,
+		(unsigned long long)reading->clock, reading->flags,
+		(unsigned long long)(reading->flags & KVM_CLOCK_REALTIME ? reading->realtime : 0),
+		(unsigned long long)(reading->flags & KVM_CLOCK_HOST_TSC ? reading->host_tsc : 0),
+		(unsigned long long)before, (unsigned long long)raw_now());
+}
+
+static void *answer(void *unused)
+{
+	struct clock_reading reading;
+	uint64_t before;
+	char byte;
+
+	(void)unused;
+	for (;;) {
+		if (read(ask_fd, &byte, 1) != 1)
+			continue;
+		memset(&reading, 0, sizeof(reading));
+		before = raw_now();
+		syscall(SYS_ioctl, vm_fd, KVM_GET_CLOCK, &reading);
+		report(answer_fd, "ask", 0, &reading, before);
+	}
+	return NULL;
+}
+
+static int opened(const char *suffix, int flags)
+{
+	char name[200];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s%s", getenv("REAL_CLOCK"), suffix);
+	fd = open(name, flags | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		perror(name);
+		_exit(1);
+	}
+	return fd;
+}
+
+static void start(void)
+{
+	pthread_t thread;
+
+	log_fd = opened(".log", O_WRONLY | O_CREAT | O_APPEND);
+	/* For both ways: none waits for the other end, and none ends with it. */
+	ask_fd = opened(".ask", O_RDWR);
+	answer_fd = opened(".answer", O_RDWR);
+	if (pthread_create(&thread, NULL, answer, NULL))
+		_exit(1);
+}
+
+static void hide_new_msrs(struct kvm_cpuid2 *cpuid)
+{
+	unsigned int i;
+
+	for (i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == CPUID_FEATURES)
+			cpuid->entries[i].eax &= ~FEATURE_CLOCKSOURCE2;
+	}
+}
+
+static void put_apart(int fd)
+{
+	uint64_t offset;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&offset,
+	};
+
+	if (syscall(SYS_ioctl, fd, KVM_GET_DEVICE_ATTR, &attr))
+		_exit(1);
+	offset += FAR_TSC;
+	if (syscall(SYS_ioctl, fd, KVM_SET_DEVICE_ATTR, &attr))
+		_exit(1);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	/* QEMU has it in an int, whose sign goes into the upper half. */
+	const unsigned long wanted = (unsigned int)request;
+	struct clock_reading after;
+	uint64_t before, given;
+	va_list args;
+	void *arg;
+	int ret;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (wanted == KVM_SET_CPUID2 && getenv("REAL_OLD_MSR"))
+		hide_new_msrs(arg);
+	if (wanted == KVM_RUN && fd == second_fd) {
+		second_fd = -1;
+		put_apart(fd);
+	}
+	before = raw_now();
+	ret = (int)syscall(SYS_ioctl, fd, request, arg);
+	if (wanted == KVM_CREATE_VCPU && ret >= 0 && (uintptr_t)arg == 1 && getenv("REAL_APART"))
+		second_fd = ret;
+	if (wanted == KVM_CREATE_VM && ret >= 0 && getenv("REAL_CLOCK") && log_fd < 0) {
+		vm_fd = ret;
+		start();
+	} else if (wanted == KVM_GET_CLOCK && !ret && log_fd >= 0) {
+		report(log_fd, "get", 0, arg, before);
+	} else if (wanted == KVM_SET_CLOCK && !ret && log_fd >= 0) {
+		given = ((struct clock_reading *)arg)->clock;
+		memset(&after, 0, sizeof(after));
+		syscall(SYS_ioctl, fd, KVM_GET_CLOCK, &after);
+		report(log_fd, "set", given, &after, before);
+	}
+	return ret;
+}
