@@ -3,6 +3,7 @@
  * The smallest VM that has a clock.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,6 +24,14 @@ static const uint8_t guest_code[] = {
 	/* jmp -3 */
 	0xeb, 0xfd,
 };
+
+/*
+ * Real mode's exceptions, but for the first, whose vector is where the code is: each ends the run with a write to the port of
+ * its number.
+ */
+#define NR_EXCEPTIONS	32
+#define GPA_HANDLERS	(GPA_CODE + 0x400)
+#define OUT_IMM8	0xe6
 
 /* Room for a few writes of an MSR, 20 bytes each, and 15 for the rest. */
 #define PROGRAM_SIZE	128
@@ -126,11 +135,26 @@ void vm_add_vcpu(struct vm *vm)
 	vm_ioctl(fd, KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
 	memset(&regs, 0, sizeof(regs));
 	regs.rflags = RFLAGS_RESERVED;
+	regs.rsp = GUEST_MEMORY_SIZE;
 	vm_ioctl(fd, KVM_SET_REGS, &regs, "KVM_SET_REGS");
 
 	vm->vcpu_fd[id] = fd;
 	vm->run[id] = run;
 	vm->nr_vcpus++;
+}
+
+static void put_exception_handlers(struct vm *vm)
+{
+	uint16_t vector[2] = { 0 };
+	uint8_t handler[2] = { OUT_IMM8 };
+	unsigned int i;
+
+	for (i = 1; i < NR_EXCEPTIONS; i++) {
+		vector[0] = (uint16_t)(GPA_HANDLERS + i * sizeof(handler));
+		handler[1] = (uint8_t)i;
+		memcpy(vm_memory(vm, i * sizeof(vector)), vector, sizeof(vector));
+		memcpy(vm_memory(vm, vector[0]), handler, sizeof(handler));
+	}
 }
 
 void vm_create(struct vm *vm, unsigned int nr_vcpus)
@@ -151,6 +175,7 @@ void vm_create(struct vm *vm, unsigned int nr_vcpus)
 			  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (vm->memory == MAP_FAILED)
 		failed("mmap of the guest's memory: %s", strerror(errno));
+	put_exception_handlers(vm);
 	memcpy(vm_memory(vm, GPA_CODE), guest_code, sizeof(guest_code));
 
 	vm_ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map, "KVM_SET_IDENTITY_MAP_ADDR");
@@ -165,10 +190,14 @@ void vm_create(struct vm *vm, unsigned int nr_vcpus)
 /* The guest went where it must not: says where it is, and what it did there. */
 static _Noreturn void failed_run(struct vm *vm, unsigned int vcpu)
 {
+	const uint16_t *stack = vm_memory(vm, GUEST_MEMORY_SIZE - 3 * sizeof(*stack));
 	const struct kvm_run *run = vm->run[vcpu];
 	struct kvm_sregs sregs = { 0 };
 	struct kvm_regs regs = { 0 };
 	uint64_t detail = 0;
+
+	if (run->exit_reason == KVM_EXIT_IO)
+		failed("KVM_RUN: vCPU %u took exception %u at 0x%x:0x%x", vcpu, run->io.port, stack[1], stack[0]);
 
 	ioctl(vm->vcpu_fd[vcpu], KVM_GET_REGS, &regs);
 	ioctl(vm->vcpu_fd[vcpu], KVM_GET_SREGS, &sregs);
@@ -178,6 +207,17 @@ static _Noreturn void failed_run(struct vm *vm, unsigned int vcpu)
 		detail = run->internal.suberror;
 	else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
 		detail = run->fail_entry.hardware_entry_failure_reason;
+	{
+		const uint8_t *c = vm_memory(vm, GPA_PROGRAM);
+		unsigned int i;
+		fprintf(stderr, "rax %llx rdx %llx rbx %llx rsi %llx rbp %llx rdi %llx\n", regs.rax, regs.rdx, regs.rbx, regs.rsi, regs.rbp, regs.rdi);
+		for (i = 0; i < 80; i++) fprintf(stderr, "%02x ", c[i]);
+		c = vm_memory(vm, 0);
+		fprintf(stderr, "\n0: %02x %02x %02x 4800:", c[0], c[1], c[2]);
+		c = vm_memory(vm, 0x4800);
+		for (i = 0; i < 16; i++) fprintf(stderr, "%02x ", c[i]);
+		fprintf(stderr, "\nsregs ds %llx %x ss %llx cr4 %llx efer %llx\n", sregs.ds.base, sregs.ds.limit, sregs.ss.base, sregs.cr4, sregs.efer);
+	}
 	failed("KVM_RUN: the guest did not reach its hlt: vCPU %u, exit reason %u (0x%llx), cs 0x%llx, rip 0x%llx, rsp 0x%llx, "
 	       "rcx 0x%llx, rflags 0x%llx, cr0 0x%llx", vcpu, run->exit_reason, (unsigned long long)detail, sregs.cs.base, regs.rip,
 	       regs.rsp, regs.rcx, regs.rflags, sregs.cr0);
@@ -221,7 +261,7 @@ uint64_t vm_guest_writes(struct vm *vm, unsigned int vcpu, const struct guest_wr
 	static const uint8_t store_edx[] = { 0x66, 0x89, 0x16 };
 	static const uint8_t rdtsc[] = { 0x0f, 0x31 };
 	const uint16_t low = GPA_PROGRAM_TSC, high = GPA_PROGRAM_TSC + sizeof(uint32_t);
-	struct kvm_regs regs = { .rip = GPA_PROGRAM, .rflags = RFLAGS_RESERVED };
+	struct kvm_regs regs = { .rip = GPA_PROGRAM, .rsp = GUEST_MEMORY_SIZE, .rflags = RFLAGS_RESERVED };
 	uint8_t program[PROGRAM_SIZE], *code = program;
 	uint64_t tsc;
 	unsigned int i;

@@ -36,8 +36,8 @@
  */
 #define ROUNDING_NS	2
 #define SLEW		1000
-/* A new snapshot continues the clock; where the master clock goes on or off meanwhile, two roundings more. */
-#define SNAPSHOT_NS	4
+/* Each vCPU may take a new snapshot meanwhile, and each snapshot continues the clock within two roundings. */
+#define SNAPSHOT_NS	(ROUNDING_NS + VCPUS * ROUNDING_NS)
 /* What is pending takes effect on the way into the guest: so many brackets are in between. */
 #define RUN_EVERY	16
 #define FUZZ_LIMIT_S	5
