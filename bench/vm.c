@@ -3,7 +3,6 @@
  * The smallest VM that has a clock.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -207,17 +206,6 @@ static _Noreturn void failed_run(struct vm *vm, unsigned int vcpu)
 		detail = run->internal.suberror;
 	else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
 		detail = run->fail_entry.hardware_entry_failure_reason;
-	{
-		const uint8_t *c = vm_memory(vm, GPA_PROGRAM);
-		unsigned int i;
-		fprintf(stderr, "rax %llx rdx %llx rbx %llx rsi %llx rbp %llx rdi %llx\n", regs.rax, regs.rdx, regs.rbx, regs.rsi, regs.rbp, regs.rdi);
-		for (i = 0; i < 80; i++) fprintf(stderr, "%02x ", c[i]);
-		c = vm_memory(vm, 0);
-		fprintf(stderr, "\n0: %02x %02x %02x 4800:", c[0], c[1], c[2]);
-		c = vm_memory(vm, 0x4800);
-		for (i = 0; i < 16; i++) fprintf(stderr, "%02x ", c[i]);
-		fprintf(stderr, "\nsregs ds %llx %x ss %llx cr4 %llx efer %llx\n", sregs.ds.base, sregs.ds.limit, sregs.ss.base, sregs.cr4, sregs.efer);
-	}
 	failed("KVM_RUN: the guest did not reach its hlt: vCPU %u, exit reason %u (0x%llx), cs 0x%llx, rip 0x%llx, rsp 0x%llx, "
 	       "rcx 0x%llx, rflags 0x%llx, cr0 0x%llx", vcpu, run->exit_reason, (unsigned long long)detail, sregs.cs.base, regs.rip,
 	       regs.rsp, regs.rcx, regs.rflags, sregs.cr0);

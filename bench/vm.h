@@ -57,8 +57,9 @@ _Static_assert(sizeof(struct clock_reading) == sizeof(struct kvm_clock_data), "K
 #define KVM_SYSTEM_TIME_ENABLE		1
 
 /*
- * Guest physical memory: a page each for the code that halts, the wall clock, the vCPU's time, Xen's shared info, and the
- * code that sets up the clock, with what it leaves behind.
+ * Guest physical memory: a page each for the code that halts, the wall clock, the vCPU's time, Xen's shared info, the code
+ * that sets up the clock, and what it leaves behind: a CPU that is emulated may lose its way in a page of code that several
+ * vCPUs write to while they run it.
  */
 #define GUEST_PAGE_SIZE		0x1000
 #define GPA_CODE		0x0
@@ -66,8 +67,8 @@ _Static_assert(sizeof(struct clock_reading) == sizeof(struct kvm_clock_data), "K
 #define GPA_VCPU_TIME		0x2000
 #define GPA_XEN_SHARED_INFO	0x3000
 #define GPA_PROGRAM		0x4000
-#define GPA_PROGRAM_TSC		0x4800
-#define GUEST_MEMORY_SIZE	0x5000
+#define GPA_PROGRAM_TSC		0x5000
+#define GUEST_MEMORY_SIZE	0x6000
 
 /* Two clock areas, so that the TSCs of two vCPUs can be apart. */
 #define TWO_VCPUS	2
