@@ -46,11 +46,13 @@
 
 static struct vm stormed, quiet;
 /*
- * The host is on the TSC, or the quiet VM was off its master clock after the last switch of the clocksource. Else a master
- * clock may still be on, as KVM's update is pending: then its TSC is paired with the new counter by a bracket, whose width
- * is an error.
+ * The host is on the TSC, or the quiet VM's clock page was seen to leave the master clock after the last switch of the
+ * clocksource. Else a master clock may still be on, as KVM's update is pending: then its TSC is paired with the new counter
+ * by a bracket, whose width is an error.
  */
 static bool settled = true;
+/* So the page was at that switch; if it was not, it may be older than the last return to the TSC, and says nothing. */
+static bool was_stable;
 static unsigned long seen_switches;
 static uint8_t *slot_memory;
 
@@ -306,6 +308,8 @@ static void observe_quiet(uint32_t *version)
 	if (!still || shared->moves_begun != begun)
 		return;
 	atomic_fetch_add(&shared->counted, 1);
+	if (settled && !on_tsc)
+		atomic_fetch_add(&shared->elsewhere, 1);
 
 	check_flags(&first, on_tsc);
 	check_flags(&last, on_tsc);
@@ -377,10 +381,11 @@ static void observe(void)
 		if (shared->switches != seen_switches) {
 			seen_switches = shared->switches;
 			settled = false;
+			was_stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
 		}
 		if (!(i % RUN_EVERY))
 			vm_run(&quiet, 0);
-		settled |= shared->on_tsc || !(time->flags & PVCLOCK_TSC_STABLE_BIT);
+		settled |= shared->on_tsc || (was_stable && !(time->flags & PVCLOCK_TSC_STABLE_BIT));
 		observe_quiet(&version);
 		observe_stormed(&stormed_version);
 		pause_ms(1);

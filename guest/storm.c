@@ -212,9 +212,14 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR_DEEDS; i++)
 		printf("%s %lu\n", deed_names[i], shared->done[i]);
 	least = seconds / 60 * COUNTED_A_MINUTE;
-	printf("brackets %lu\ncounted %lu\nbroken %lu\n", shared->brackets, shared->counted, shared->broken);
+	printf("brackets %lu\ncounted %lu\nelsewhere %lu\nbroken %lu\n", shared->brackets, shared->counted, shared->elsewhere,
+	       shared->broken);
 	if (shared->broken)
 		printf("first_broken %s\n", shared->first_broken);
+	if (wanted("vm", argv + 3) && wanted("clocksource", argv + 3) && seconds >= 60 && !shared->elsewhere) {
+		fprintf(stderr, "storm: no bracket counted to the ns under another clocksource\n");
+		bad = 1;
+	}
 	if (wanted("vm", argv + 3) && shared->counted < least) {
 		fprintf(stderr, "storm: only %lu brackets counted, at least %lu have to\n", shared->counted, (unsigned long)least);
 		bad = 1;

@@ -26,7 +26,7 @@ struct shared {
 	atomic_ulong switches;
 	atomic_bool stop;
 	/* The observer's. */
-	atomic_ulong brackets, counted, broken;
+	atomic_ulong brackets, counted, elsewhere, broken;
 	/* What was done, by kind. */
 	atomic_ulong done[32];
 	/* Who may be stopped or traced. */
