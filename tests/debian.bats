@@ -10,7 +10,8 @@ bats_require_minimum_version 1.5.0
 source_package() {
 	local dir=$BATS_FILE_TMPDIR/packaging file
 	rm -rf "$dir"
-	mkdir -p "$dir/debian/patches"
+	mkdir -p "$dir/debian/patches" "$dir/debian/config"
+	printf '%s\n' '[abi]' 'ignore-changes:' ' btree_*' '# KVM internal' ' kvm_*' >"$dir/debian/config/defines"
 	printf 'toy (%s) unstable; urgency=low\n\n  * Old.\n\n -- A <a@localhost>  Mon, 02 Nov 2026 10:00:00 +0000\n' "$1" >"$dir/debian/changelog"
 	printf '%s\n' '# Arch bug fixes' 'bugfix/x86/old.patch' '' '# Tools bug fixes' 'bugfix/all/tool.patch' >"$dir/debian/patches/series"
 	tar -C "$dir" -cJf "$REPO/toy_$1.debian.tar.xz" debian
@@ -145,10 +146,33 @@ two_patches() {
 	mkdir packaging
 	tar -C packaging -xJf "$REPO/toy_9.9.7-1.debian.tar.xz"
 	patch -s -d packaging -p1 --fuzz=0 <kvm-wall-clock-9.9.7-1.patch
-	diff -r debian packaging/debian
+	diff -r -x config debian packaging/debian
+	[ ! -e debian/config ]
 	cd "$BATS_TEST_TMPDIR/top"
 	DEBFULLNAME=Me DEBEMAIL=me@localhost scripts/debian 2>/dev/null
 	grep -q '^ -- Me <me@localhost>  ' "$BUILD/debian/9.9/debian/changelog"
+}
+
+@test "debian: symbols to ignore go where KVM's are; not found: it says where to look, and nothing is made" {
+	two_patches
+	echo 'ABI_IGNORE="enter_guest leave_guest"' >>bases/9.9
+	scripts/debian 2>/dev/null
+	diff - "$BUILD/debian/9.9/debian/config/defines" <<-'END'
+		[abi]
+		ignore-changes:
+		 btree_*
+		# KVM internal
+		 enter_guest
+		 leave_guest
+		 kvm_*
+	END
+	grep -qx '+ enter_guest' "$BUILD/debian/9.9/kvm-wall-clock-9.9.7-1.patch"
+	rm -r "$BUILD/debian"
+	sed -i 's/# KVM internal/# Virtualisation/' scripts/debian
+	run --separate-stderr scripts/debian
+	[ "$status" = 2 ]
+	[[ ${stderr_lines[-1]} == "debian: error: debian/config/defines of toy 9.9.7-1 has no section "* ]]
+	[ ! -e "$BUILD/debian/9.9" ]
 }
 
 @test "debian: a patch that no longer applies is named, and nothing is made" {

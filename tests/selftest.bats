@@ -59,6 +59,18 @@ stream() {
 	done
 }
 
+@test "lost, too, if the emulated CPU loses a guest; not if a guest says itself what is wrong, nor on a real CPU" {
+	stream fail 1
+	sed -i 's/^\( *\)not ok/\1#   unexpected exit: SHUTDOWN, ucall 0\n&/' "$FAKE/stdout"
+	sed -i "s/^stdout .*/stdout $(stat -c %s "$FAKE/stdout")/" "$FAKE/verdict"
+	run -125 --separate-stderr "$top/scripts/selftest"
+	[[ ${stderr_lines[-1]} == "selftest: LOST (the emulated CPU lost a guest: unexpected exit: SHUTDOWN), "*.ktap.lost ]]
+	[ ! -e "$BUILD/results/6.1-patched-rig.ktap" ]
+	ACCEL=kvm run -1 --separate-stderr "$top/scripts/selftest"
+	sed -i 's/SHUTDOWN/HLT     /' "$FAKE/stdout"
+	run -1 --separate-stderr "$top/scripts/selftest"
+}
+
 @test "lost: no counts, no KTAP kept, not even an old one" {
 	stream pass 0
 	run -0 --separate-stderr "$top/scripts/selftest"
