@@ -40,6 +40,8 @@
 #define SNAPSHOT_NS	(ROUNDING_NS + VCPUS * ROUNDING_NS)
 /* What is pending takes effect on the way into the guest: so many brackets are in between. */
 #define RUN_EVERY	16
+/* And so many where the clock page does not yet tell of the clocksource: else a slow kernel has seldom settled by the next switch. */
+#define RUN_SOON	4
 #define FUZZ_LIMIT_S	5
 #define BURST		32
 #define FUZZ_ROUND	400
@@ -375,6 +377,7 @@ static void observe(void)
 	const volatile struct wall_clock *wc = vm_memory(&quiet, GPA_WALL_CLOCK);
 	uint32_t version = wc->version, stormed_version = 0;
 	unsigned long i;
+	bool stable;
 
 	set_msr(&quiet, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
 	for (i = 0; !shared->stop; i++) {
@@ -383,7 +386,8 @@ static void observe(void)
 			settled = false;
 			was_stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
 		}
-		if (!(i % RUN_EVERY))
+		stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
+		if (!(i % (stable == shared->on_tsc ? RUN_EVERY : RUN_SOON)))
 			vm_run(&quiet, 0);
 		settled |= shared->on_tsc || (was_stable && !(time->flags & PVCLOCK_TSC_STABLE_BIT));
 		observe_quiet(&version);
