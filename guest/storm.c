@@ -220,6 +220,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "storm: no bracket counted to the ns under another clocksource\n");
 		bad = 1;
 	}
+	if (wanted("suspend", argv + 3) && seconds >= 60 && !shared->done[SUSPEND]) {
+		fprintf(stderr, "storm: never suspended\n");
+		bad = 1;
+	}
 	if (wanted("vm", argv + 3) && shared->counted < least) {
 		fprintf(stderr, "storm: only %lu brackets counted, at least %lu have to\n", shared->counted, (unsigned long)least);
 		bad = 1;

@@ -47,7 +47,7 @@ counts=$'time_steps 3\nvms 7\nbrackets 200\ncounted 150\nelsewhere 20'
 	SEED=42 run -0 --separate-stderr "$top/scripts/stress"
 	[ "${lines[0]}" = "6.1-patched-plain passed: 150 brackets counted (20 exact off the TSC), 0 broken, 7 VMs, 3 steps" ]
 	[ "${lines[1]}" = "1 passed, 0 failed, 0 skipped" ]
-	[ "$(cat "$BUILD/log/stress/6.1-patched-plain/cmd")" = "./storm-run 60 42 8192 vm churn fuzz time clocksource cpus victims memory" ]
+	[ "$(cat "$BUILD/log/stress/6.1-patched-plain/cmd")" = "./storm-run 60 42 8192 vm churn fuzz time clocksource cpus suspend victims memory" ]
 	grep -qx kvm_get_wall_clock_epoch "$BUILD/stress/touched"
 }
 

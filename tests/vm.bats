@@ -269,6 +269,11 @@ complaint() {
 	QEMU=no-qemu complaint "vm: error: no program no-qemu; scripts/packages vm installs it"
 }
 
+@test "one clear line: a BUTTON that is no number, and one without a CMD" {
+	BUTTON=0 complaint "vm: error: BUTTON=0 is no number of seconds"
+	CMD='' BUTTON=3 complaint "vm: error: BUTTON= is for a VM with a CMD; at the shell it is system_powerdown in QEMU's monitor"
+}
+
 @test "one clear line: a TIMEOUT that is no number" {
 	TIMEOUT=2m complaint "vm: error: TIMEOUT=2m is no number of seconds"
 }
