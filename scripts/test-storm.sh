@@ -10,30 +10,44 @@ bad_input() {
 	echo "${counts:-lost}"
 }
 
+# on_mutant NAME COMMAND...: with BOOT of the series with that mutant on top.
+on_mutant() {
+	local BUILD=$work/mutants patch=$TOP/tests/mutants/$BASE/$1.patch status=0
+	local tree=$BUILD/tree/$BASE
+	export BUILD KUNIT_TREE=$tree
+	shift
+	[ ! -e "$tree" ] || git -C "$tree" reset -q --hard
+	"$work/top/scripts/kernel" && git -C "$tree" apply "$patch" || return
+	BOOT=$(dirname "$("$work/top/scripts/kernel" | tail -n 1)") "$@" || status=$?
+	git -C "$tree" reset -q --hard
+	return "$status"
+}
+
 # Patched holds in every case, stock in all but those that are to differ; and a kernel that leaves the version odd is seen.
 step_bad_input() {
-	local patch=$TOP/tests/mutants/$BASE/version-left-odd.patch
 	cp -a "$TOP/bench" "$work/top/"
 	count "$BASE-bad-input" "$(bad_input "$BASE-bad-input" patched)"
 	count "$BASE-stock-bad-input" "$(bad_input "$BASE-stock-bad-input" stock)"
 	bad_input_sees_a_mutant() {
-		local BUILD=$work/mutants boot status=0
-		local tree=$BUILD/tree/$BASE
-		export BUILD KUNIT_TREE=$tree
-		[ ! -e "$tree" ] || git -C "$tree" reset -q --hard
-		"$work/top/scripts/kernel" && git -C "$tree" apply "$patch" || return
-		boot=$(dirname "$("$work/top/scripts/kernel" | tail -n 1)")
-		BOOT=$boot CASE='msr_*' RESULTS=$log/$BASE-bad-input-mutant.ktap "$work/top/scripts/bad-input" || status=$?
-		git -C "$tree" reset -q --hard
+		local status=0
+		CASE='msr_*' RESULTS=$log/$BASE-bad-input-mutant.ktap on_mutant version-left-odd "$work/top/scripts/bad-input" || status=$?
 		[ "$status" = 1 ] && grep -q '^  not ok [0-9]* msr_unaligned' "$log/$BASE-bad-input-mutant.ktap"
 	}
 	check "$BASE-bad-input-sees-a-mutant" bad_input_sees_a_mutant
 }
 
-# A short storm on the rig's own kernel, which is built anyway; the debug kernels are those of make stress.
+# A short storm on the rig's own kernel, which is built anyway; the debug kernels are those of make stress. Then one on a kernel
+# with two readings where the clocksource is not the TSC: the observer has to see that.
 step_storm() {
 	local line
 	cp -a "$TOP/bench" "$work/top/"
 	line=$(KINDS=plain MINUTES=2 again_if_lost rig stress 2>"$log/$BASE-storm.log" | tee "$results/$BASE-storm" | tail -n 1) || true
 	count "$BASE-storm" "$line"
+	storm_sees_a_mutant() {
+		local out
+		out=$(KINDS=plain MINUTES=1 PARTS="vm clocksource" on_mutant fallback-two-readings "$work/top/scripts/stress") || true
+		echo "$out"
+		[[ $out =~ ' FAILED: '.*' exact off the TSC), '[1-9][0-9]*' broken, ' ]]
+	}
+	check "$BASE-storm-sees-a-mutant" storm_sees_a_mutant
 }
