@@ -24,6 +24,8 @@
 #define BEFORE_2038	2147483646L
 #define BEFORE_2106	4294967294L
 #define SPREAD_S	100000000UL
+/* of 100 ms, in which a CPU has to come back */
+#define BACK_TRIES	600
 #define LAST_CPUS	2
 #define MEBI		(1UL << 20)
 /* What is left of the free memory: a kill for want of memory is no part of this storm. */
@@ -123,7 +125,9 @@ void storm_clocksource(uint64_t seed)
 void storm_cpus(uint64_t seed)
 {
 	long nr = sysconf(_SC_NPROCESSORS_CONF);
+	const struct timespec a_while = { .tv_nsec = 100000000 };
 	struct random random;
+	int error, tries;
 	char file[64];
 
 	random_seed(&random, seed, 300);
@@ -136,8 +140,11 @@ void storm_cpus(uint64_t seed)
 		if (put_text(file, "0"))
 			continue;
 		pause_ms(random_below(&random, 500));
-		if (put_text(file, "1"))
-			failed("%s: the CPU does not come back", file);
+		/* Busy: the suspend forbids it until it is over. */
+		for (tries = 0; (error = put_text(file, "1")) == -EBUSY && tries < BACK_TRIES; tries++)
+			nanosleep(&a_while, NULL);
+		if (error)
+			failed("%s: the CPU does not come back: %s", file, strerror(-error));
 		done(CPU_UNPLUG);
 	}
 }
