@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # The verdict of the step clock_tests of scripts/test, on results made here: try N of a test on a variant is word N of its list.
-# shellcheck disable=SC2034 # the step reads the variables
+# shellcheck disable=SC2034,SC2317 # the step reads the variables, and calls the functions
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/synthetic.bash"
