@@ -31,15 +31,26 @@ step_bench() {
 
 # A 32-bit host: patched is exact there and stock is not, and the touched files build cleanly at W=1.
 step_i386() {
-	local boot=$work/tree/$BASE/out-rig-i386
 	cp -a "$TOP/bench" "$work/top/"
 	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig run
+	# warnings KIND SOURCE...: what W=1 says of them in the tree below $work/KIND, without the line numbers.
+	warnings() {
+		local tree=$work/$1/$BASE
+		shift
+		(cd "$tree" && touch "$@") &&
+			(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/out-rig-i386" LOCALVERSION= W=1 "${@/%.c/.o}") 2>&1 |
+			tee >(cat >&2) | sed -n 's,^[./]*\([^:]*\):[0-9:]* *\(warning:.*\),\1 \2,p' | LC_ALL=C sort
+	}
 	i386_warnings() {
-		local tree=$work/tree/$BASE sources
-		mapfile -t sources < <(git -C "$tree" diff --name-only base -- 'arch/x86/kvm/*.c')
-		(cd "$tree" && touch "${sources[@]}") &&
-			(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$boot" LOCALVERSION= W=1 "${sources[@]/%.c/.o}") 2>&1 |
-			tee /dev/stderr | (! grep -q 'warning:')
+		local sources said warned of_stock
+		mapfile -t sources < <(git -C "$work/tree/$BASE" diff --name-only base -- 'arch/x86/kvm/*.c')
+		said=$(warnings tree "${sources[@]}") || return
+		[ -n "$said" ] || return 0
+		# What stock says, too, is not the series's.
+		mapfile -t warned < <(cut -d' ' -f1 <<<"$said" | sort -u)
+		of_stock=$(warnings stock "${warned[@]}") || return
+		said=$(LC_ALL=C comm -23 <(echo "$said") <(echo "$of_stock"))
+		[ -z "$said" ] || { echo "new:" "$said"; return 1; }
 	}
 	check "$BASE-i386-W=1" i386_warnings
 }
