@@ -149,6 +149,10 @@ step_clock_tests() {
 		tests=$(clock_tests_that_differ "$(of stock)" "$(of patched)" $tests)
 		[ -n "$tests" ] || break
 		say "$BASE: not the same on stock and patched, try $try of 3: $(paste -sd' ' <<<"$tests")"
+		for variant in stock patched; do
+			sed "s/^/test:   $variant: /" "$(of $variant)" >&2
+			cp "$(of $variant).ktap" "$log/$BASE-clock-tests-$variant-try-$try.ktap" || true
+		done
 	done
 	same() { [ -z "$tests" ]; }
 	check "$BASE-clock-tests-same-as-stock" same

@@ -58,6 +58,8 @@ played() {
 @test "what differs each time is a failure, and is named" {
 	played pass fail
 	says 'not the same on stock and patched, try 3 of 3: x86/two'
+	says 'patched: two not ok'
+	grep -q '^not ok' "$TOP/9.9-clock-tests-patched-try-1.ktap"
 	says 'FAIL: 9.9-clock-tests-same-as-stock'
 	played fail pass
 	says 'FAIL: 9.9-clock-tests-same-as-stock'
