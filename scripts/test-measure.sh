@@ -29,28 +29,20 @@ step_bench() {
 	check "$BASE-bench-report" rig report "$results_bench" "$work/report/index.html"
 }
 
-# A 32-bit host: patched is exact there and stock is not, and the touched files build cleanly at W=1.
+# A 32-bit host: patched is exact there and stock is not, and of the touched files W=1 says nothing new.
 step_i386() {
 	cp -a "$TOP/bench" "$work/top/"
 	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig run
-	# warnings KIND SOURCE...: what W=1 says of them in the tree below $work/KIND, without the line numbers.
-	warnings() {
-		local tree=$work/$1/$BASE
-		shift
-		(cd "$tree" && touch "$@") &&
-			(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/out-rig-i386" LOCALVERSION= W=1 "${@/%.c/.o}") 2>&1 |
-			tee >(cat >&2) | sed -n 's,^[./]*\([^:]*\):[0-9:]* *\(warning:.*\),\1 \2,p' | LC_ALL=C sort
-	}
-	i386_warnings() {
-		local sources said warned of_stock
-		mapfile -t sources < <(git -C "$work/tree/$BASE" diff --name-only base -- 'arch/x86/kvm/*.c')
-		said=$(warnings tree "${sources[@]}") || return
-		[ -n "$said" ] || return 0
-		# What stock says, too, is not the series's.
-		mapfile -t warned < <(cut -d' ' -f1 <<<"$said" | sort -u)
-		of_stock=$(warnings stock "${warned[@]}") || return
-		said=$(LC_ALL=C comm -23 <(echo "$said") <(echo "$of_stock"))
-		[ -z "$said" ] || { echo "new:" "$said"; return 1; }
-	}
+	i386_warnings() (
+		# shellcheck source=scripts/check-code.sh
+		. "$TOP/scripts/check-code.sh"
+		tree=$work/tree/$BASE
+		tip=HEAD
+		files=$(sources)
+		sources() { echo "$files"; }
+		# shellcheck disable=SC2086 # a list
+		w1() { (cd "$tree" && touch $files) && objects out-rig-i386 W=1; }
+		tree=$work/stock/$BASE compared 0000 i386 w1 && compared 0001 i386 w1
+	)
 	check "$BASE-i386-W=1" i386_warnings
 }
