@@ -31,19 +31,19 @@ prefix() {
 	[ "$(rig tree)" = "$tree" ]
 }
 
-# sources: what the series compiles in arch/x86, as far as it is there. A header is compiled by those.
+# sources: what the series compiles in arch/x86 and of KVM's generic code, as far as it is there. A header is compiled by those.
 sources() {
 	local file
-	git -C "$tree" diff --name-only base "$tip" -- 'arch/x86/*.c' | while read -r file; do
+	git -C "$tree" diff --name-only base "$tip" -- 'arch/x86/*.c' 'virt/kvm/*.c' | while read -r file; do
 		[ ! -e "$tree/$file" ] || echo "$file"
 	done
 	[ -z "$(git -C "$tree" diff --name-only base "$tip" -- arch/x86/include/asm/pvclock.h)" ] || echo arch/x86/kernel/pvclock.c
 }
 
-# objects OUT ARGUMENT...: these alone.
+# objects OUT ARGUMENT...: these alone. The generic code is built from the folder of the architecture's.
 objects() {
 	local all
-	mapfile -t all < <(sources | sed 's/c$/o/')
+	mapfile -t all < <(sources | sed 's,^virt/,arch/x86/kvm/../../../virt/,; s/c$/o/')
 	(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/$1" LOCALVERSION= "${@:2}" "${all[@]}")
 }
 
