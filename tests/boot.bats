@@ -47,6 +47,15 @@ lost() {
 	[ "$output" = hpet ]
 }
 
+@test "a CMD that suspends the VM still reports; its stderr is in the console log, too" {
+	CMD='echo before; echo freeze >/sys/power/state && cat /sys/power/suspend_stats/success; echo told >&2; exit 3' BUTTON=2 \
+		run -3 --separate-stderr scripts/vm
+	[ "$output" = $'before\n1' ]
+	[ "$(cat "$LOGDIR/stderr")" = told ]
+	grep -q '^told' "$LOGDIR/console.log"
+	[ "${stderr_lines[-1]}" = "vm: status 3" ]
+}
+
 @test "lost: panic in mid-run" {
 	CMD='echo before; echo c >/proc/sysrq-trigger; sleep 100' run -125 --separate-stderr scripts/vm
 	lost "*Kernel panic - not syncing: sysrq triggered crash*"
