@@ -39,10 +39,9 @@ step_bad_input() {
 # A short storm on the rig's own kernel, which is built anyway; the debug kernels are those of make stress. Then one on a kernel
 # with two readings where the clocksource is not the TSC: the observer has to see that.
 step_storm() {
-	# All but suspend, which has been seen in a few storms only so far.
-	local line parts="vm churn fuzz time clocksource cpus victims memory"
+	local line
 	cp -a "$TOP/bench" "$work/top/"
-	line=$(KINDS=plain MINUTES=2 PARTS=$parts again_if_lost rig stress 2>"$log/$BASE-storm.log" | tee "$results/$BASE-storm" | tail -n 1) || true
+	line=$(KINDS=plain MINUTES=2 again_if_lost rig stress 2>"$log/$BASE-storm.log" | tee "$results/$BASE-storm" | tail -n 1) || true
 	count "$BASE-storm" "$line"
 	storm_sees_a_mutant() {
 		local out
