@@ -69,6 +69,11 @@ diff --git a/arch/x86/kvm/x86.h b/arch/x86/kvm/x86.h
 +++ b/arch/x86/kvm/x86.h
 @@ -1,3 +1,4 @@
 +u64 declared(void);
+diff --git a/virt/kvm/kvm_main.c b/virt/kvm/kvm_main.c
+--- a/virt/kvm/kvm_main.c
++++ b/virt/kvm/kvm_main.c
+@@ -1,3 +1,4 @@ type_on_the_line_before(struct kvm *kvm)
++	return 2;
 diff --git a/kernel/time/time.c b/kernel/time/time.c
 --- a/kernel/time/time.c
 +++ b/kernel/time/time.c
@@ -78,7 +83,8 @@ END
 	run -0 "$dir/top/scripts/touched"
 	[ "$output" = "arch/x86/kvm/x86.c added
 arch/x86/kvm/x86.c after_a_context_line
-arch/x86/kvm/x86.c in_the_middle" ]
+arch/x86/kvm/x86.c in_the_middle
+virt/kvm/kvm_main.c type_on_the_line_before" ]
 	: >"$dir/top/patches/6.1/one.patch"
 	run -2 "$dir/top/scripts/touched"
 	[ "$output" = "touched: error: patches/6.1 names no function" ]
