@@ -11,6 +11,7 @@ import collections
 import gzip
 import json
 import pathlib
+import posixpath
 import re
 import sys
 
@@ -24,7 +25,7 @@ def definition(text, name):
     start = None
     for number, line in enumerate(text, 1):
         if start is None:
-            if re.match(r"[a-z].*[ *]" + re.escape(name) + r"\(", line) and not line.endswith(";"):
+            if re.match(r"(?:[a-z].*[ *])?" + re.escape(name) + r"\(", line) and not line.endswith(";"):
                 start = number
         elif line.startswith("}"):
             return start, number
@@ -63,7 +64,7 @@ class Counts:
         except (OSError, EOFError, ValueError) as error:
             raise Bad(f"{path} is not what gcov writes: {error}") from error
         for source in data["files"]:
-            name = re.sub(r"^(.*/)?(?=arch/x86/)", "", source["file"])
+            name = re.sub(r"^(.*/)?(?=(?:arch/x86|virt/kvm)/)", "", posixpath.normpath(source["file"]))
             for function in source["functions"]:
                 self.entered[name, function["name"]] += function["execution_count"]
             for line in source["lines"]:

@@ -120,6 +120,17 @@ arch/x86/kvm/x86.c:6: often(): branch 1 of 2: if (a)"* ]]
 	[[ $output == *$'these functions:\nnothing'* ]]
 }
 
+@test "KVM's generic code, compiled by a path through arch/; a type on the line before the name" {
+	mkdir -p "$dir/tree/virt/kvm"
+	printf '%s\n' 'static unsigned long' 'scan(int a)' '{' '	return a;' '}' >"$dir/tree/virt/kvm/kvm_main.c"
+	echo 'virt/kvm/kvm_main.c scan' >"$dir/touched"
+	jq -n '{ data_file: "kvm_main.gcda", files: [{ file: "../arch/x86/kvm/../../../virt/kvm/kvm_main.c", functions: [
+		{ name: "scan", execution_count: 7 } ], lines: [{ line_number: 4, count: 7, function_name: "scan", branches: [] }] }] }' |
+		gzip >"$dir/1.gz"
+	run -0 scripts/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz"
+	[[ ${lines[1]} =~ ^scan\ +kvm_main.c:2\ +7\ +1/1\ +0/0$ ]]
+}
+
 @test "a function that was never entered fails, unless it is listed with a reason" {
 	source_tree
 	gcov_says 1.gz 3 0 3 0
