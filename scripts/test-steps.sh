@@ -101,44 +101,16 @@ selftest() {
 	echo "${counts:-lost}"
 }
 
-# passes_again NAME CASE: five more boots, all of which have to pass.
-passes_again() {
-	local n
-	for n in 1 2 3 4 5; do
-		[[ $(CASE=$2 selftest "$1" patched) =~ ^[1-9][0-9]*\ passed,\ 0\ failed, ]] || return
-	done
-}
-
-# patched NAME: the selftest on patched, counted. One case that fails once, passes five times after that, and once more with all
-# the others, is no failure: it is said, and counts as skipped. How often such a thing comes is what scripts/repeat is for.
-patched() {
-	local counts case first=$log/$1-first.ktap
-	counts=$(selftest "$1" patched)
-	if [[ $counts == *' passed, 1 failed, '* ]]; then
-		mv "$results/$1.ktap" "$first"
-		case=$(cases "$first" | sed -n 's/^not ok //p')
-		grep -B 4 '^  not ok ' "$first" >&2
-		if passes_again "$1" "$case"; then
-			skipped=$((skipped + 1))
-			unsteady+=("$1: $case failed once ($first)")
-			counts=$(selftest "$1" patched)
-		else
-			cp "$first" "$results/$1.ktap"
-		fi
-	fi
-	count "$1" "$counts"
-}
-
 step_selftest() {
 	local kernel
 	kernel=$(rig kernel)
 	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/boot.bats" >"$log/boot.bats.tap" 2>&1 || true
 	count_tap boot.bats "$log/boot.bats.tap"
-	patched "$BASE-patched"
-	CPU=$CONSTANT_CPU patched "$BASE-patched-constant-tsc"
-	CPU=$SCALING_CPU patched "$BASE-patched-scaling"
-	APPEND=clocksource=hpet patched "$BASE-patched-hpet"
-	APPEND=clocksource=acpi_pm patched "$BASE-patched-acpi_pm"
+	count "$BASE-patched" "$(selftest "$BASE-patched" patched)"
+	count "$BASE-patched-constant-tsc" "$(CPU=$CONSTANT_CPU selftest "$BASE-patched-constant-tsc" patched)"
+	count "$BASE-patched-scaling" "$(CPU=$SCALING_CPU selftest "$BASE-patched-scaling" patched)"
+	count "$BASE-patched-hpet" "$(APPEND=clocksource=hpet selftest "$BASE-patched-hpet" patched)"
+	count "$BASE-patched-acpi_pm" "$(APPEND=clocksource=acpi_pm selftest "$BASE-patched-acpi_pm" patched)"
 }
 
 # On stock the cases that the series cures fail, each of them, and no other.
