@@ -130,3 +130,16 @@ junit() {
 		[[ ${stderr_lines[-1]} == "kselftest-ktap: error: $out is no output of run_kselftest.sh: it has no plan" ]]
 	done
 }
+
+@test "the end of make test names the case that failed, with what it said before" {
+	local results=$BATS_TEST_TMPDIR passed=0 failed=0 skipped=0 failures=()
+	eval "$(sed -n '/^count() {$/,/^}$/p' scripts/test)"
+	say() { :; }
+	printf '  ok 1 a\n  # got 3, expected 4\n  not ok 2 b\nnot ok 1 test\n' >"$results/k.ktap"
+	count k "1 passed, 1 failed, 5 skipped"
+	[ "$passed $failed $skipped" = "1 1 5" ]
+	[ "${failures[0]}" = "k: 1 passed, 1 failed, 5 skipped" ]
+	[[ ${failures[1]} == *"# got 3, expected 4"*"not ok 2 b"* ]]
+	count k "2 passed, 0 failed, 0 skipped"
+	[ "${#failures[@]}" = 2 ]
+}
