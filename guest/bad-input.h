@@ -86,6 +86,7 @@ void unchanged(struct test *test);
 void refused(long result, int wanted);
 void accepted(long result);
 /* KVM_SET_MSRS of one MSR: how many it has taken. */
+#define TAKEN	1
 int try_msr(struct test *test, uint32_t msr, uint64_t value);
 /* What the same call gives in a child process: errno, 0 if it succeeds. */
 int in_child(struct test *test, int fd, unsigned long request, void *arg);
@@ -110,6 +111,7 @@ void set_cpuid(struct test *test, uint32_t clocks, bool svm);
 #define MARK_FAULT	0x0bad
 #define MARK_NONE	0
 #define GPA_STACK	(GPA_PROGRAM + 0xf00)
+#define GPA_GP_VECTOR	(GP_VECTOR * 4)
 void put_wrmsr(struct test *test, uint32_t msr, uint64_t value);
 void mark_is(struct test *test, uint16_t wanted);
 

@@ -14,7 +14,6 @@
 #define WC_SIZE		sizeof(struct wall_clock)
 #define VERSION_SIZE	sizeof(uint32_t)
 #define START_VERSION	6U
-#define TAKEN		1
 /* More than the kernel takes in one call. */
 #define TOO_MANY_MSRS	100000
 
@@ -425,7 +424,6 @@ static void msr_old_hidden(struct test *test)
 /* Real mode: the guest's WRMSR, and the interrupt vector for a general protection fault; each leaves its mark and halts. */
 #define GPA_MARK	(GPA_PROGRAM + 0x900)
 #define GPA_FAULT	(GPA_PROGRAM + 0x400)
-#define GPA_GP_VECTOR	(GP_VECTOR * 4)
 
 static uint8_t *put_mark(uint8_t *code, uint16_t mark_value)
 {
