@@ -42,8 +42,8 @@ head -c 2M /dev/zero >../linux-image-9.9-cloud-amd64-unsigned_9.9_amd64.deb' >"$
 	need_no_space
 }
 
-# A disk of a machine that runs the tests needs no 20 GB.
-need_no_space() { sed -i 's/^	need_space .*20000.*/	:/' scripts/debian-package; }
+# The disk of a machine that runs the tests may be smaller than a package wants it.
+need_no_space() { sed -i 's/^	need_space .*/	:/' scripts/debian-package; }
 
 @test "our patches in their order; the image that came out is booted as it is" {
 	J=3 run -0 --separate-stderr scripts/debian-package
