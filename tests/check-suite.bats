@@ -16,7 +16,7 @@ setup() {
 	mkdir "$PLAY"
 	script kernel 'exit 0'
 	script kselftests 'for name; do cp /bin/true "$PLAY/$(basename "$name")"; echo "$PLAY/$(basename "$name")"; done'
-	# $PLAY/VARIANT has lines TEST RESULT; LOST costs the VM, ONCE is a failure the first time.
+	# $PLAY/VARIANT has lines TEST RESULT; LOST costs the VM, ONCE is a failure the first time, a word of p and f is a result a run.
 	script vm '
 		echo "KTAP version 1"
 		n=0
@@ -29,6 +29,10 @@ setup() {
 			LOST) exit 125 ;;
 			fail) echo "not ok $n $test # exit=254" ;;
 			skip) echo "ok $n $test # SKIP" ;;
+			[pf]*[pf])
+				results=$(sed -n "s/^$test //p" "$PLAY/$VARIANT")
+				echo >>"$PLAY/$VARIANT-$test"
+				case ${results:$(($(wc -l <"$PLAY/$VARIANT-$test") - 1)):1} in p) echo "ok $n $test" ;; *) echo "not ok $n $test" ;; esac ;;
 			ONCE) if [ -e "$PLAY/once" ]; then echo "ok $n $test"; else touch "$PLAY/once"; echo "not ok $n $test"; fi ;;
 			*) echo "ok $n $test" ;;
 			esac
@@ -63,6 +67,17 @@ script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"scripts/$1"; }
 	echo 'b fail' >"$PLAY/stock"
 	BATCH=1 run -0 --separate-stderr scripts/check-suite x86/a x86/b
 	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
+}
+
+@test "where it comes and goes, the more often on patched in three more is new, as often as on stock is none" {
+	printf '%s\n' 'a pppp' 'b pfpp' 'c pppp' 'd pffp' >"$PLAY/stock"
+	printf '%s\n' 'a ffpf' 'b fpff' 'c fppf' 'd ffpf' >"$PLAY/patched"
+	run -1 --separate-stderr scripts/check-suite x86/a x86/b x86/c x86/d
+	[[ ${lines[0]} =~ ^a\ +pass\ +fail\ +NEW$ ]]
+	[[ ${lines[1]} =~ ^b\ +pass\ +fail\ +NEW$ ]]
+	[[ ${lines[2]} =~ ^c\ +pass\ +pass$ ]]
+	[[ ${lines[3]} =~ ^d\ +pass\ +pass$ ]]
+	[[ $stderr == *"a: not pass in 0 of three more on stock, 2 on patched"* ]]
 }
 
 @test "all: what the makefile of the suite names, but the series's own" {
