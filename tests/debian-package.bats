@@ -60,8 +60,10 @@ need_no_space() { sed -i 's/^	need_space .*/	:/' scripts/debian-package; }
 	scripts/debian-package
 	[ "$(wc -l <"$MADE/arguments")" = 1 ]
 	script debian "$(sed 1d scripts/debian)"'; echo edited >"$at/bugfix/eins.patch"'
+	touch "$BUILD/debian-package/9.9/unpacked-from-the-old"
 	scripts/debian-package
 	[ "$(wc -l <"$MADE/arguments")" = 2 ]
+	[ ! -e "$BUILD/debian-package/9.9/unpacked-from-the-old" ]
 }
 
 @test "a build that fails is named with its log, and is no build" {
@@ -99,7 +101,11 @@ need_no_space() { sed -i 's/^	need_space .*/	:/' scripts/debian-package; }
 }
 
 @test "another image than the distribution's keeps its own modules" {
-	export BASE=6.1 KERNEL=distro IMAGE_DEB=toy.deb
-	run -2 --separate-stderr "$PROJECT/scripts/kernel"
-	[[ $stderr == *"IMAGE_DEB= has its own KVM modules: use VARIANT=stock" ]]
+	export BASE=6.1 IMAGE_DEB=toy.deb
+	for which in "distro patched" "rig stock"; do
+		KERNEL=${which% *} VARIANT=${which#* } run -2 --separate-stderr "$PROJECT/scripts/kernel"
+		[[ $stderr == *"IMAGE_DEB= is an image with its own KVM modules: use KERNEL=distro VARIANT=stock" ]]
+	done
+	KERNEL=distro VARIANT=stock run -2 --separate-stderr "$PROJECT/scripts/kernel"
+	[[ $stderr == *"cannot read IMAGE_DEB=toy.deb" ]]
 }
