@@ -3,11 +3,11 @@
 # Usage: . "$(dirname "$0")/rig.sh" (after lib.sh; work is the script's own folder)
 # shellcheck shell=bash disable=SC2154
 
-# copy_series: what the scripts there need; a series that was cut is whole again.
+# copy_series FOLDER: what the scripts there need; a series that was cut is whole again.
 copy_series() {
-	rm -rf "$work/top"
-	mkdir -p "$work/top"
-	cp -a "$TOP"/{scripts,bases,config,guest,patches,tests} "$work/top/"
+	rm -rf "$1"
+	mkdir -p "$1"
+	cp -a "$TOP"/{scripts,bases,config,guest,patches,tests} "$1/"
 }
 
 # rig SCRIPT ARGUMENT...: a script of that copy, with trees and output in $work.

@@ -68,7 +68,7 @@ step_refresh() {
 step_text() {
 	WORK=$work "$TOP/scripts/check" am checkpatch codespell maintainers >"$results/$BASE-text" 2>"$log/$BASE-text.log" || true
 	count "$BASE-text" "$(tail -n 1 "$results/$BASE-text")"
-	copy_series
+	copy_series "$work/top"
 }
 
 # The series, by way of a mail server on loopback, is still the series.
@@ -91,7 +91,7 @@ step_build() {
 		}
 		check "$BASE-build-$(printf %02d "$n")" build_prefix
 	done <"$TOP/patches/$BASE/series"
-	copy_series
+	copy_series "$work/top"
 }
 
 # selftest NAME VARIANT: by scripts/selftest with the environment given; the KTAP is kept under NAME.
