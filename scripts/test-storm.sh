@@ -10,18 +10,24 @@ bad_input() {
 	echo "${counts:-lost}"
 }
 
-# on_mutant NAME COMMAND...: with BOOT of the series with that mutant on top.
+# on_mutant NAME COMMAND...: with BOOT of the series with that mutant on top, for the time that COMMAND takes.
 on_mutant() {
-	local BUILD=$work/mutants patch=$TOP/tests/mutants/$BASE/$1.patch status=0
-	local tree=$BUILD/tree/$BASE
+	local BUILD=$work/mutants patch=$TOP/tests/mutants/$BASE/$1.patch status=0 tree
+	# A tree of its own only where the step mutants needs it anyway: 80,000 files and a kernel.
+	[[ " ${TEST_STEPS:-$base_steps} " = *" mutants "* ]] || BUILD=$work
+	tree=$BUILD/tree/$BASE
 	export BUILD KUNIT_TREE=$tree
 	shift
-	[ ! -e "$tree" ] || git -C "$tree" reset -q --hard
+	unmutated "$tree"
 	"$work/top/scripts/kernel" && git -C "$tree" apply "$patch" || return
 	BOOT=$(dirname "$("$work/top/scripts/kernel" | tail -n 1)") "$@" || status=$?
-	git -C "$tree" reset -q --hard
+	unmutated "$tree"
+	[ "$BUILD" != "$work" ] || "$work/top/scripts/kernel" || return
 	return "$status"
 }
+
+# unmutated TREE: without what a run that was ended left in it.
+unmutated() { [ ! -e "$1" ] || git -C "$1" reset -q --hard; }
 
 # Patched holds in every case, stock in all but those that are to differ; and a kernel that leaves the version odd is seen.
 step_bad_input() {
