@@ -123,6 +123,17 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	says "0002-KVM-x86-RFC-Make-thirty.patch does not exist"
 }
 
+@test "tree: a patch file that is empty, or no patch, is named" {
+	: >"$series/0002-KVM-x86-RFC-Make-thirty.patch"
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "patches/9.9/0002-KVM-x86-RFC-Make-thirty.patch does not apply"
+	echo "no patch" >"$series/0002-KVM-x86-RFC-Make-thirty.patch"
+	run scripts/tree
+	[ "$status" = 2 ]
+	says "patches/9.9/0002-KVM-x86-RFC-Make-thirty.patch does not apply"
+}
+
 @test "tree: a newer series goes into a tree without work, and only touches what differs" {
 	scripts/tree
 	touch -d '2001-01-01' "$tree/Makefile" "$file"
