@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
+# scripts/seed.sh on a toy kernel: build output of stock serves a tree of the same base, and make builds what differs and no more.
+
+bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/synthetic.bash"
+
+setup_file() {
+	export REPO=$BATS_FILE_TMPDIR/repo
+	packages 9.9.7-1
+	suite
+}
+
+setup() {
+	variables
+	top "$BATS_TEST_TMPDIR/top"
+	cd "$BATS_TEST_TMPDIR/top"
+	tree=$BUILD/tree/9.9
+	stock=$BUILD/stock/9.9
+	scripts/tree
+	sed -i '10s/.*/int ten;/' "$tree/arch/x86/kvm/x86.c"
+	git -C "$tree" -c user.name=A -c user.email=a@localhost commit -qam 'KVM: x86: Make ten'
+	scripts/refresh
+	rm -rf "$tree"
+	VARIANT=stock scripts/tree
+	compile "$stock"
+	mkdir "$stock/out-rig/boot"
+	touch "$stock/out-rig/boot/release"
+}
+
+# compile TREE: one object for each C file, in out-rig; prints what it builds.
+compile() {
+	mkdir -p "$1/out-rig/tools"
+	touch "$1/out-rig/.config"
+	echo "dep := $1/Makefile" >"$1/out-rig/tools/.objtool.cmd"
+	cat >"$BATS_TEST_TMPDIR/rules" <<-'EOF'
+		.RECIPEPREFIX = >
+		objects := $(patsubst %.c,out-rig/%.o,$(shell find . -name '*.c' -printf '%P\n'))
+		out-rig/image: $(objects)
+		>@cat $^ >$@
+		out-rig/%.o: %.c
+		>@echo built $<
+		>@mkdir -p $(@D) && cp $< $@
+	EOF
+	make -s -C "$1" -f "$BATS_TEST_TMPDIR/rules"
+}
+
+# seed: what scripts/kernel does before it configures.
+seed() {
+	scripts/tree
+	bash -euo pipefail -c '. scripts/lib.sh; . scripts/git.sh; . scripts/seed.sh; seed_output "$@"' scripts/kernel "$tree" "$tree/out-rig"
+}
+
+@test "what the series changes is built, and nothing else" {
+	run seed
+	[ "$status" = 0 ]
+	says "starting from the output of $stock/out-rig"
+	[ ! -e "$tree/out-rig/boot" ]
+	[ "$(cat "$tree/out-rig/tools/.objtool.cmd")" = "dep := $tree/Makefile" ]
+	[ "$(cat "$stock/out-rig/tools/.objtool.cmd")" = "dep := $stock/Makefile" ]
+	run compile "$tree"
+	[ "$output" = "built arch/x86/kvm/x86.c" ]
+	grep -q 'int ten;' "$tree/out-rig/image"
+	run compile "$tree"
+	[ "$output" = "" ]
+}
+
+@test "an edit that is not committed is built, and so is a file that goes back to what the base has" {
+	scripts/tree
+	long=$(cd "$tree" && find drivers -name file.c)
+	echo 'int mine;' >>"$tree/$long"
+	seed
+	run compile "$tree"
+	[ "$(sort <<<"$output")" = "$(printf 'built %s\n' arch/x86/kvm/x86.c "$long" | sort)" ]
+	git -C "$tree" checkout -q "$long"
+	: >"$PWD/patches/9.9/series"
+	scripts/tree
+	run compile "$tree"
+	[ "$(sort <<<"$output")" = "$(printf 'built %s\n' arch/x86/kvm/x86.c "$long" | sort)" ]
+	cmp "$tree/out-rig/image" "$stock/out-rig/image"
+}
+
+@test "output that is there is left alone" {
+	scripts/tree
+	mkdir "$tree/out-rig"
+	echo mine >"$tree/out-rig/.config"
+	run seed
+	[ "$status" = 0 ]
+	[ "$output" = "$tree" ]
+	[ "$(find "$tree/out-rig" -type f)" = "$tree/out-rig/.config" ]
+}
+
+@test "a stock tree that is not finished, was edited, is newer than its output, or is of another base, does not serve" {
+	rm "$stock/out-rig/boot/release"
+	run seed
+	[ ! -e "$tree/out-rig" ]
+	touch "$stock/out-rig/boot/release"
+	echo >>"$stock/arch/x86/kvm/x86.c"
+	touch -d 2001-01-01 "$stock/arch/x86/kvm/x86.c"
+	run seed
+	[ ! -e "$tree/out-rig" ]
+	git -C "$stock" checkout -q .
+	run seed
+	[ ! -e "$tree/out-rig" ]
+	touch "$stock/out-rig/boot/release"
+	git -C "$stock" tag -f base "$(git -C "$stock" commit-tree -m other 'HEAD^{tree}' </dev/null)"
+	run seed
+	[ "$status" = 0 ]
+	[ ! -e "$tree/out-rig" ]
+}
+
+@test "a tree in a build folder inside that of stock is served; other output of stock does not count as newer" {
+	sleep 0.1
+	mkdir "$stock/out-rig-debug"
+	export BUILD=$BUILD/mutants
+	tree=$BUILD/tree/9.9
+	seed
+	[ -e "$tree/out-rig/.config" ]
+	[ "$(compile "$tree")" = "built arch/x86/kvm/x86.c" ]
+}
+
+@test "a copy that fails is an error, and leaves nothing that could be taken for output" {
+	program cp 'echo "cp: no space" >&2; exit 1'
+	run seed
+	[ "$status" = 1 ]
+	says "cp: no space"
+	[ ! -e "$tree/out-rig" ]
+}
