@@ -13,7 +13,7 @@ seed_output() {
 	name=$(basename "$2")
 	for stock in "$BUILD/stock/$BASE" "$(dirname "$BUILD")/stock/$BASE"; do
 		stock=$(realpath -m "$stock")
-		if [ ! -e "$2/.config" ] && [ -e "$1/.git/rig-base" ] && [ -e "$stock/$name/boot/release" ] && same_base "$stock" "$1"; then
+		if [ ! -e "$2/.config" ] && [ -e "$1/.git/rig-base" ] && [ -d "$stock/$name" ] && same_base "$stock" "$1"; then
 			copy_output "$stock" "$name" "$1"
 		fi
 	done
@@ -28,6 +28,7 @@ same_base() {
 copy_output() (
 	new=$3/$2.seed
 	lock "$1.$2.lock"
+	[ -e "$1/$2/boot/release" ] || exit 0
 	# Folders apart: build output beside that of NAME dates the tree itself.
 	! newer_than "$1" "$1/$2/boot/release" ! -type d || exit 0
 	say "starting from the output of $1/$2"

@@ -6,26 +6,33 @@
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/synthetic.bash"
 
+# One stock tree with output, and a series of one; each test gets a copy, dates and all.
 setup_file() {
 	export REPO=$BATS_FILE_TMPDIR/repo
 	packages 9.9.7-1
 	suite
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+	variables
+	top "$BATS_FILE_TMPDIR/top"
+	cd "$BATS_FILE_TMPDIR/top"
+	scripts/tree
+	sed -i '10s/.*/int ten;/' "$BUILD/tree/9.9/arch/x86/kvm/x86.c"
+	git -C "$BUILD/tree/9.9" -c user.name=A -c user.email=a@localhost commit -qam 'KVM: x86: Make ten'
+	scripts/refresh
+	rm -rf "$BUILD/tree"
+	VARIANT=stock scripts/tree
+	compile "$BUILD/stock/9.9"
+	mkdir "$BUILD/stock/9.9/out-rig/boot"
+	touch "$BUILD/stock/9.9/out-rig/boot/release"
 }
 
 setup() {
 	variables
-	top "$BATS_TEST_TMPDIR/top"
+	cp -a "$BATS_FILE_TMPDIR"/{top,build,cache} "$BATS_TEST_TMPDIR/"
 	cd "$BATS_TEST_TMPDIR/top"
 	tree=$BUILD/tree/9.9
 	stock=$BUILD/stock/9.9
-	scripts/tree
-	sed -i '10s/.*/int ten;/' "$tree/arch/x86/kvm/x86.c"
-	git -C "$tree" -c user.name=A -c user.email=a@localhost commit -qam 'KVM: x86: Make ten'
-	scripts/refresh
-	rm -rf "$tree"
-	VARIANT=stock scripts/tree
-	compile "$stock"
-	mkdir "$stock/out-rig/boot"
+	echo "dep := $stock/Makefile" >"$stock/out-rig/tools/.objtool.cmd"
 	touch "$stock/out-rig/boot/release"
 }
 
@@ -33,7 +40,6 @@ setup() {
 compile() {
 	mkdir -p "$1/out-rig/tools"
 	touch "$1/out-rig/.config"
-	echo "dep := $1/Makefile" >"$1/out-rig/tools/.objtool.cmd"
 	cat >"$BATS_TEST_TMPDIR/rules" <<-'EOF'
 		.RECIPEPREFIX = >
 		objects := $(patsubst %.c,out-rig/%.o,$(shell find . -name '*.c' -printf '%P\n'))
@@ -108,6 +114,17 @@ seed() {
 	run seed
 	[ "$status" = 0 ]
 	[ ! -e "$tree/out-rig" ]
+}
+
+@test "who builds stock right now is waited for" {
+	rm "$stock/out-rig/boot/release"
+	# shellcheck disable=SC2016 # bash -c expands it
+	flock "$stock.out-rig.lock" bash -c 'echo held; sleep 1; touch "$1"' lock "$stock/out-rig/boot/release" >"$BATS_TEST_TMPDIR/held" 3>&- &
+	until [ -s "$BATS_TEST_TMPDIR/held" ]; do sleep 0.05; done
+	run seed
+	[ "$status" = 0 ]
+	says "waiting for another run that holds $stock.out-rig.lock"
+	[ "$(compile "$tree")" = "built arch/x86/kvm/x86.c" ]
 }
 
 @test "a tree in a build folder inside that of stock is served; other output of stock does not count as newer" {
