@@ -14,15 +14,19 @@ step_scripts() {
 }
 
 step_fixtures() {
-	local file tap KUNIT_TREE
+	local file tap names KUNIT_TREE
 	# The kernel's own parser judges the fixtures: it comes with the tree, and a fresh clone has none yet.
 	KUNIT_TREE=$(rig tree 2>"$log/fixtures-tree.log") || { fail "fixtures: no tree (log $log/fixtures-tree.log)"; return; }
 	export KUNIT_TREE
+	# What make was told is about the kernels: a fixture sets what it needs.
+	# shellcheck disable=SC2016 # make's own
+	names=$(env -u MAKEFLAGS make -s -C "$TOP" --eval='names: ; @echo $(VARIABLES)' names)
 	for file in "$TOP"/tests/*.bats; do
 		# boot.bats and bench-vm.bats need a kernel, mail-series.bats a series: they belong to the steps selftest, bench and mail.
 		case $file in */boot.bats | */bench-vm.bats | */mail-series.bats) continue ;; esac
 		tap=$log/$(basename "$file").tap
-		env -u LOST_BUDGET -u LOST_FILE bats --tap "$file" >"$tap" 2>&1 || true
+		# shellcheck disable=SC2086 # a list
+		env -u LOST_BUDGET -u LOST_FILE ${names:+$(printf -- '-u %s ' $names)} bats --tap "$file" >"$tap" 2>&1 || true
 		count_tap "$(basename "$file")" "$tap"
 	done
 }
