@@ -21,11 +21,12 @@ setup() {
 	result patched 1 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma # SKIP no scaling'
 }
 
-# result VARIANT WORST LINE...: what scripts/run would have left of it.
+# result VARIANT WORST LINE...: what scripts/run would have left of it, with steps of STEP ns (1).
 result() {
 	local dir=$results/$1 worst=$2
 	shift 2
-	printf '{"release":"6.1.0","cases":{"msr":{"tries":20000,"median_ns":0,"worst_ns":%s}}}\n' "$worst" "$worst" |
+	printf '{"release":"6.1.0","cases":{"msr":{"tries":20000,"median_ns":0,"worst_ns":%s},"before":{"worst_ns":null,"step_ns":%s}}}\n' \
+		"$worst" "${STEP:-1}" |
 		tee "$dir/constant.json" >"$dir/bench.json"
 	printf '  %s\n' "$@" >"$dir/selftest.ktap"
 	if printf '%s\n' "$@" | grep -q '^not'; then echo 'not ok 1 t'; else echo 'ok 1 t'; fi >>"$dir/selftest.ktap"
@@ -38,7 +39,16 @@ row() { grep -qE "$1" <<<"$output" || { printf 'no row %s in:\n%s\n' "$1" "$outp
 	row '^K1: one reading +0 of 2 pass +2 of 2 pass$'
 	row '^K2: scaled +not measured +not measured$'
 	row '^epoch error, worst \(ns\) +1,000 +1$'
-	[[ $output == *"verdict: stock is up to 1000 ns off, patched at most 1 ns"* ]]
+	[[ $output == *"verdict: stock is up to 1000 ns off and steps by up to 1 ns, patched 1 and 1 ns; results in $results"* ]]
+}
+
+@test "a stock that is exact where it can be measured, but steps, is not exact" {
+	STEP=300 result stock 2 'not ok 1 alpha' 'not ok 2 beta # exit=1' 'ok 3 gamma # SKIP no scaling'
+	run -0 "$top/scripts/table" "$results"
+	[[ $output == *"verdict: stock is up to 2 ns off and steps by up to 300 ns, patched 1 and 1 ns"* ]]
+	STEP=2 result stock 2 'not ok 1 alpha' 'not ok 2 beta # exit=1' 'ok 3 gamma # SKIP no scaling'
+	run -1 "$top/scripts/table" "$results"
+	[[ $output == *"stock is exact here: nothing to cure was seen"* ]]
 }
 
 @test "as Markdown" {
