@@ -25,8 +25,8 @@ step_fixtures() {
 		# boot.bats and bench-vm.bats need a kernel, mail-series.bats a series: they belong to the steps selftest, bench and mail.
 		case $file in */boot.bats | */bench-vm.bats | */mail-series.bats) continue ;; esac
 		tap=$log/$(basename "$file").tap
-		# shellcheck disable=SC2086 # a list
-		env -u LOST_BUDGET -u LOST_FILE ${names:+$(printf -- '-u %s ' $names)} bats --tap "$file" >"$tap" 2>&1 || true
+		# shellcheck disable=SC2046,SC2086 # a list
+		env -u LOST_BUDGET -u LOST_FILE $(printf -- '-u %s ' $names) bats --tap "$file" >"$tap" 2>&1 || true
 		count_tap "$(basename "$file")" "$tap"
 	done
 }

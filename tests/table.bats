@@ -63,10 +63,16 @@ row() { grep -qE "$1" <<<"$output" || { printf 'no row %s in:\n%s\n' "$1" "$outp
 	[[ $output == *"has no result of delta"* ]]
 }
 
-@test "patched that fails, or is off by more than 2 ns, is no pass; nor is a stock that passes" {
+@test "patched that fails, is off by more than 2 ns, or was not measured, is no pass; nor is a stock that passes" {
 	result patched 3 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma'
 	run -1 "$top/scripts/table" "$results"
 	[[ $output == *"patched is up to 3 ns off, bound 2 ns"* ]]
+	result patched null 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma'
+	run -1 "$top/scripts/table" "$results"
+	[[ $output == *"patched: no epoch was measured against KVM_GET_CLOCK"* ]]
+	STEP=null result patched 1 'ok 1 alpha' 'ok 2 beta' 'ok 3 gamma'
+	run -1 "$top/scripts/table" "$results"
+	[[ $output == *"patched: no steps between epochs were measured"* ]]
 	result patched 1 'ok 1 alpha' 'not ok 2 beta' 'ok 3 gamma'
 	run -1 "$top/scripts/table" "$results"
 	[[ $output == *"does not pass on patched"* ]]
