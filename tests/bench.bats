@@ -66,7 +66,7 @@ need_kvm() {
 @test "--list names every case, and --help's example is made of them" {
 	run --separate-stderr "$BENCH" --list
 	[ "$status" -eq 0 ]
-	for name in msr msr_old noclock old_time before xen guest spread trips resnapshot rate versions future instant \
+	for name in msr msr_old noclock old_time before xen guest spread trips pairs same_rate resnapshot rate versions future instant \
 		scaling cost cost_noclock; do
 		[[ "$output" == *"$name "* ]]
 	done
