@@ -70,6 +70,9 @@ again_if_lost() {
 	"$@"
 }
 
+# have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an empty file.
+have_kvm() { [ -c /dev/kvm ] && : <>/dev/kvm; } 2>/dev/null
+
 one_of() {
 	local name=$1 value=$2 choice
 	shift 2

@@ -125,7 +125,7 @@ rig_boots() { grep -c . "$top/boots"; }
 }
 
 @test "the machine's own /dev/kvm comes last, if there is one" {
-	if ! : 2>/dev/null <>/dev/kvm; then skip "no usable /dev/kvm"; fi
+	bash -c '. scripts/lib.sh && have_kvm' || skip "no usable /dev/kvm"
 	play build/bench/kvm-clock-bench 'case "$*" in *--case*) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; *) exit 1 ;; esac'
 	HOST=1 JOBS="idle cost" run -0 --separate-stderr bench
 	[ "$(rig_boots)" = 8 ]
