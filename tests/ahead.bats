@@ -53,11 +53,13 @@ setup() {
 	touch "$work/slow"
 	(
 		start_ahead 1 2 3>&-
-		until [ -s "$work/built" ]; do sleep 0.1; done
 		echo "$ahead_pid" >"$work/pid"
-		pgrep -r R,S,D -g "$ahead_pid" sleep
+		until pgrep -r R,S,D -g "$ahead_pid" sleep; do sleep 0.1; done
 	)
-	sleep 0.5
-	run -1 pgrep -r R,S,D -g "$(cat "$work/pid")" # a zombie has ended
+	for ((i = 0; i < 300; i++)); do
+		pgrep -r R,S,D -g "$(cat "$work/pid")" || break # a zombie has ended
+		sleep 0.1
+	done
+	[ "$i" -lt 300 ]
 	[ "$(wc -l <"$work/built")" = 1 ]
 }

@@ -105,8 +105,8 @@ own_suite() {
 	program apt-get "case \$* in *' download '*) head -c 100 $REPO/linux-source-9.9_9.9.7-1_amd64.deb >linux-source-9.9_9.9.7-1_amd64.deb; sleep 60 & wait;; *) exec /usr/bin/apt-get \"\$@\";; esac"
 	setsid scripts/fetch source 3>&- &
 	victim=$!
-	for _ in $(seq 50); do
-		[ ! -s "$CACHE/pkg/partial/linux-source-9.9_9.9.7-1_amd64.deb" ] || break
+	until [ -s "$CACHE/pkg/partial/linux-source-9.9_9.9.7-1_amd64.deb" ]; do
+		kill -0 "$victim"
 		sleep 0.1
 	done
 	kill -KILL -- "-$victim"

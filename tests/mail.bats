@@ -471,7 +471,8 @@ upstream() {
 	# All processes of the sender end after the second mail, before they can say anything.
 	SEND=1 setsid scripts/mail >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	victim=$!
-	printf '#!/bin/sh\n[ "$1" != 2 ] || { sleep 1; pkill -KILL -s %s; }\n' "$victim" >"$inbox/hook"
+	printf '#!/bin/sh\n[ "$1" != 2 ] || { until grep -q "^Result: 250" "%s/send.log"; do sleep 0.1; done; pkill -KILL -s %s; }\n' \
+		"$mails" "$victim" >"$inbox/hook"
 	chmod +x "$inbox/hook"
 	wait "$victim" || true
 	rm "$inbox/hook"

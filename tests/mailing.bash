@@ -19,8 +19,8 @@ server() {
 	rm -f "$inbox/port"
 	"$BATS_TEST_DIRNAME/smtp-server" "$inbox" >"$inbox/log" 2>&1 3>&- &
 	server=$!
-	for _ in $(seq 200); do
-		[ ! -e "$inbox/port" ] || break
+	until [ -e "$inbox/port" ]; do
+		kill -0 "$server" || return
 		sleep 0.1
 	done
 	git config --global sendemail.smtpServer 127.0.0.1

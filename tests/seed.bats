@@ -118,18 +118,23 @@ seed() {
 
 @test "who builds stock right now is waited for" {
 	rm "$stock/out-rig/boot/release"
-	# shellcheck disable=SC2016 # bash -c expands it
-	flock "$stock.out-rig.lock" bash -c 'echo held; sleep 1; touch "$1"' lock "$stock/out-rig/boot/release" >"$BATS_TEST_TMPDIR/held" 3>&- &
-	until [ -s "$BATS_TEST_TMPDIR/held" ]; do sleep 0.05; done
-	run seed
-	[ "$status" = 0 ]
-	says "waiting for another run that holds $stock.out-rig.lock"
+	exec 9>"$stock.out-rig.lock"
+	flock 9
+	seed >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 9>&- &
+	until grep -qF "waiting for another run that holds $stock.out-rig.lock" "$BATS_TEST_TMPDIR/said"; do
+		kill -0 $!
+		sleep 0.05
+	done
+	# The build of stock is over.
+	touch "$stock/out-rig/boot/release"
+	exec 9>&-
+	wait $!
 	[ "$(compile "$tree")" = "built arch/x86/kvm/x86.c" ]
 }
 
 @test "a tree in a build folder inside that of stock is served; other output of stock does not count as newer" {
-	sleep 0.1
 	mkdir "$stock/out-rig-debug"
+	touch -d '1 minute' "$stock/out-rig-debug" "$stock"
 	export BUILD=$BUILD/mutants
 	tree=$BUILD/tree/9.9
 	seed
