@@ -56,8 +56,8 @@ prepare_code() {
 	local step
 	tip=$(git -C "$tree" rev-parse refs/rig/exported)
 	if wants boot; then
-		rig kselftests "$SELFTEST" >"$log/selftest" || return
-		cp "$(cat "$log/selftest")" "$work/"
+		rig kselftests "$SELFTEST" "$(dirname "$SELFTEST")/kvm_clock_test" >"$log/selftest" || return
+		xargs -d '\n' cp -t "$work" <"$log/selftest"
 		program=$work/$(basename "$SELFTEST")
 	fi
 	prefix 0 || return
@@ -72,9 +72,9 @@ prepare_code() {
 
 check_build() {
 	code "$2" || return 3
-	rig kernel && ! grep -aE 'warning:' "$work/log/kernel-$BASE-patched-rig.log" || return 1
+	rig kernel && ! grep -ai 'warning:' "$work/log/kernel-$BASE-patched-rig.log" || return 1
 	! touched "$2" | grep -q '^tools/testing/selftests/' || {
-		rig kselftests "$SELFTEST" && ! grep -aE 'warning:' "$work/log/kselftests-$BASE.log"
+		rig kselftests "$SELFTEST" && ! grep -ai 'warning:' "$work/log/kselftests-$BASE.log"
 	}
 }
 
@@ -141,16 +141,19 @@ cure() {
 	printf '%s\n' "${patches[@]}" | grep -nF -- "-$name.patch" | cut -d: -f1
 }
 
-# The selftest of the whole series on the kernel of this prefix: a case has to pass from the patch on that cures it, and to fail on
-# the one before; with ? it may be lucky.
+# The base's kvm_clock_test passes on the kernel of this prefix. Of the selftest of the whole series a case has to pass from the patch on
+# that cures it, and to fail on the one before; with ? it may be lucky.
 check_boot() {
 	local ktap=$results/check-$BASE-$1.ktap status=0 result case skip at bad=0
 	code "$2" || return 3
 	rig kernel >/dev/null || return
-	boot() { TIMEOUT=300 CMD="ktap-run -l 240 ./$(basename "$program")" FILES=$program rig vm >"$ktap"; }
+	boot() {
+		TIMEOUT=300 CMD="ktap-run -l 240 ./$(basename "$program") ./kvm_clock_test" FILES="$program $work/kvm_clock_test" rig vm >"$ktap"
+	}
 	again_if_lost boot || status=$?
 	[[ $status =~ ^[014]$ ]] || { echo "the VM was lost, status $status"; return 1; }
 	[ "$(cases "$ktap" | wc -l)" = "$("$program" -h | grep -c '^  ')" ] || { echo "$(cases "$ktap" | wc -l) cases gave a result ($ktap)"; return 1; }
+	grep -q '^ok [0-9]* kvm_clock_test$' "$ktap" || { echo "kvm_clock_test did not pass ($ktap)"; return 1; }
 	while read -r result case skip; do
 		[ "$result" != not ] || { result='not ok' case=$skip skip=; }
 		at=$(cure "$case")

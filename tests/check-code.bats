@@ -136,7 +136,7 @@ both() {
 # booted STATUS RESULT...: check_boot of patch 2 of 3, on a VM that ends so; the cases are a, b and c.
 booted() {
 	vm_status=$1
-	stream=$(printf '  %s\n' "${@:2}")
+	stream=$(printf '  %s\n' "${@:2}" && echo "${kvm_clock_test:-ok 2 kvm_clock_test}")
 	patches=(0001-One.patch 0002-Two.patch 0003-Three.patch)
 	program=$work/program
 	printf '%s\n' '#!/bin/sh' 'printf "usage\n  a\n  b\n  c\n"' >"$program"
@@ -172,6 +172,17 @@ booted() {
 	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
 	says 'c is cured by a patch that the series does not have'
+}
+
+@test "boot: the base's own clock test has to pass" {
+	: >"$TOP/tests/expect/9.9-cured"
+	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	[ "$status" = 0 ]
+	for kvm_clock_test in 'not ok 2 kvm_clock_test' 'ok 2 kvm_clock_test # SKIP'; do
+		booted 1 'ok 1 a' 'ok 2 b' 'ok 3 c'
+		[ "$status" = 1 ]
+		says 'kvm_clock_test did not pass'
+	done
 }
 
 @test "boot: a lost VM, and one that gave half of the results" {

@@ -21,6 +21,12 @@ setup() {
 	. "$BATS_TEST_DIRNAME/../scripts/test-steps.sh"
 }
 
+# functions_of NAME...: those of scripts/test.
+functions_of() {
+	local name
+	for name; do eval "$(sed -n "/^$name() {\$/,/^}\$/p" "$BATS_TEST_DIRNAME/../scripts/test")"; done
+}
+
 # played LINE...: what bats does.
 played() {
 	printf '%s\n' '#!/bin/bash' "$@" >"$BATS_TEST_TMPDIR/bin/bats"
@@ -43,4 +49,30 @@ played() {
 	played 'echo 1..2; echo ok 1 a'
 	run -0 step_fixtures
 	[[ $output == "fail one.bats: 1 of 2 tests gave a result"* ]]
+}
+
+@test "several are run, each has its time, and those that need a kernel or a series are for other steps" {
+	touch "$TOP/tests"/{two,bench-vm,mail-series}.bats
+	echo larger >"$TOP/tests/three.bats"
+	played 'echo 1..1; echo ok 1 a'
+	J=1 run -0 step_fixtures
+	[ "${lines[0]}" = "count three.bats 1 passed, 0 failed, 0 skipped" ]
+	[ "$(sort <<<"$output")" = "$(printf 'count %s.bats 1 passed, 0 failed, 0 skipped\n' one three two)" ]
+	[ "$(cut -d' ' -f1 "$results/fixture-times" | sort | paste -sd' ')" = "one.bats three.bats two.bats" ]
+	grep -qE '^one.bats [0-9.]+ [0-9.]+ [0-9.]+$' "$results/fixture-times"
+}
+
+@test "a step has its time, and the system its share of it" {
+	# shellcheck disable=SC2034 # run_step's
+	local passed=0 failed=0 skipped=0
+	functions_of spent run_step longest
+	say() { :; }
+	# shellcheck disable=SC2034 # run_step's
+	step_busy() { passed=1; bash -c 'for ((i = 0; i < 100000; i++)); do :; done'; }
+	run_step busy 6.1
+	[[ $(cat "$results/times") =~ ^busy$'\t'6\.1$'\t'[0-9]+$'\t'[1-9][0-9]*$'\t'[0-9]+$ ]]
+	printf '%s\t%s\t%s\t%s\t%s\n' a - 5 1000 3000 b 6.1 70 90 10 c 6.12 6 0 0 d 7.3 6 1 1 e 7.3 6 3 1 f 7.3 1 0 0 >"$results/times"
+	run -0 longest
+	[ "$output" = "longest: 6.1 b 70 s (system 10 %), 6.12 c 6 s (system 0 %), 7.3 d 6 s (system 50 %), 7.3 e 6 s (system 25 %), a 5 s \
+(system 75 %); all steps 94 s (system 73 %)" ]
 }
