@@ -154,6 +154,8 @@ void run_rate(const struct bench_case *self);
 void run_trips(const struct bench_case *self);
 void run_trips_noclock(const struct bench_case *self);
 void run_resnapshot(const struct bench_case *self);
+void run_pairs(const struct bench_case *self);
+void run_same_rate(const struct bench_case *self);
 void run_future(const struct bench_case *self);
 
 /* versions.c, scaling.c, cost.c */

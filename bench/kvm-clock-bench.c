@@ -89,6 +89,8 @@ static const struct bench_case cases[] = {
 	{ "spread_noclock", "the same without the master clock", SPREAD_TABLE, run_spread_noclock },
 	{ "trips", "KVM_GET_CLOCK -> KVM_SET_CLOCK round trips", TRIPS_TABLE, run_trips },
 	{ "trips_noclock", "the same without the master clock", TRIPS_TABLE, run_trips_noclock },
+	{ "pairs", "the clock while the guest turns the master clock off and on", NO_TABLE, run_pairs },
+	{ "same_rate", "a TSC frequency that is set again", NO_TABLE, run_same_rate },
 	{ "resnapshot", "the clock over a new master clock snapshot", NO_TABLE, run_resnapshot },
 	{ "rate", "the rate of kvmclock against CLOCK_MONOTONIC_RAW", NO_TABLE, run_rate },
 	{ "versions", "two vCPUs that write one wall clock address", NO_TABLE, run_versions },

@@ -6,7 +6,9 @@
  * its distance to the epoch of an untouched VM, the control.
  */
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "vm.h"
@@ -20,6 +22,18 @@
 
 /* A distance is rounded to whole ns at either end. */
 #define JUMP_BOUND_NS	2
+
+/*
+ * Times that the guest has the master clock turned off and on. Rounding each time to the nearest ns walks some 30 ns
+ * (sqrt(PAIRS / 12)); cutting each time is PAIRS / 2 ns or more, one way.
+ */
+#define PAIRS		10000
+#define PAIRS_BOUND_NS	200
+
+/* vCPUs whose rate is set again, beside the one that shows what comes of it. */
+#define RATE_VCPUS	16
+/* What a vCPU's first run asks of all vCPUs comes 100 ms later (KVMCLOCK_UPDATE_DELAY). */
+#define SETTLE_US	200000
 
 /* Ahead of real time by this much: the epoch would be before 1970. */
 #define FUTURE_S	100
@@ -134,6 +148,81 @@ void run_resnapshot(const struct bench_case *self)
 	metric("jump_ns_per_s", rounded_div(jump, options.age_s), "and per second of age");
 	if (llabs(jump) > JUMP_BOUND_NS)
 		affected("a jump at a new master clock snapshot (%s ns after %u s)", grouped(jump), options.age_s);
+}
+
+/* The boot vCPU on the old MSR of the system time keeps the master clock off; on the new one it comes back. */
+void run_pairs(const struct bench_case *self)
+{
+	const struct guest_write off_and_on[] = {
+		{ MSR_KVM_SYSTEM_TIME, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE },
+		{ MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE },
+	};
+	struct clock_reading reading;
+	struct vm vm, control;
+	int64_t moved;
+	int i;
+
+	(void)self;
+	vm_create_running(&vm, 1);
+	vm_create_running(&control, 1);
+	require_master_clock(&control);
+	vm_guest_writes(&vm, 0, &off_and_on[0], 1);
+	vm_run(&vm, 0);
+	get_clock(&vm, &reading);
+	if (reading.flags & KVM_CLOCK_TSC_STABLE)
+		not_measured("the master clock stays in use with the boot vCPU on the old MSR");
+	vm_guest_writes(&vm, 0, &off_and_on[1], 1);
+	vm_run(&vm, 0);
+	require_master_clock(&vm);
+
+	moved = epoch_distance(&vm, &control);
+	for (i = 0; i < PAIRS; i++)
+		vm_guest_writes(&vm, 0, off_and_on, sizeof(off_and_on) / sizeof(off_and_on[0]));
+	vm_run(&vm, 0);
+	require_master_clock(&vm);
+	moved -= epoch_distance(&vm, &control);
+
+	metric("pairs", PAIRS, "the guest had the master clock turned off and on");
+	metric("moved_ns", moved, "they moved its clock, against the untouched VM's, by");
+	if (llabs(moved) > PAIRS_BOUND_NS)
+		affected("a clock that the guest moves by its own MSR writes (%s ns in %d pairs)", grouped(moved), PAIRS);
+}
+
+/* An update of the master clock has the area of every vCPU written anew, when that runs. */
+void run_same_rate(const struct bench_case *self)
+{
+	const volatile struct vcpu_time *time;
+	int64_t updates = 0;
+	unsigned int i;
+	uint32_t version;
+	struct vm vm;
+	int khz;
+
+	(void)self;
+	vm_create_running(&vm, RATE_VCPUS + 1);
+	set_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
+	usleep(SETTLE_US);
+	for (i = 0; i < 2 * vm.nr_vcpus; i++)
+		vm_run(&vm, i % vm.nr_vcpus);
+	require_master_clock(&vm);
+
+	time = vm_memory(&vm, GPA_VCPU_TIME);
+	for (i = 1; i < vm.nr_vcpus; i++) {
+		version = time->version;
+		khz = ioctl(vm.vcpu_fd[i], KVM_GET_TSC_KHZ, NULL);
+		if (khz <= 0)
+			failed("KVM_GET_TSC_KHZ gives no frequency");
+		if (ioctl(vm.vcpu_fd[i], KVM_SET_TSC_KHZ, (unsigned long)khz) < 0)
+			failed("KVM_SET_TSC_KHZ refused %d kHz, which KVM_GET_TSC_KHZ gave", khz);
+		vm_run(&vm, i);
+		vm_run(&vm, 0);
+		updates += time->version != version;
+	}
+
+	metric("rate_vcpus", RATE_VCPUS, "vCPUs whose TSC frequency was set to what it was");
+	metric("updates", updates, "updates of the master clock that came of it");
+	if (updates)
+		affected("master clock updates for a TSC frequency that stays (%s for %d vCPUs)", grouped(updates), RATE_VCPUS);
 }
 
 void run_future(const struct bench_case *self)

@@ -33,7 +33,7 @@ job() {
 	# All there is, under each clocksource.
 	idle)
 		command=$(
-			bench "$EPOCHS $PATHS resnapshot rate versions future scaling" --tries "$TRIES" --age "$AGE"
+			bench "$EPOCHS $PATHS resnapshot pairs same_rate rate versions future scaling" --tries "$TRIES" --age "$AGE"
 			for clocksource in $MORE_CLOCKSOURCES; do
 				bench "msr before xen guest spread trips instant" --tries "$((TRIES / 4))" --clocksource "$clocksource"
 			done
@@ -85,7 +85,7 @@ job() {
 host_job() {
 	local n
 	case $1 in
-	idle) bench "$EPOCHS $PATHS resnapshot rate versions future scaling" --tries "$TRIES" --age "$AGE" ;;
+	idle) bench "$EPOCHS $PATHS resnapshot pairs same_rate rate versions future scaling" --tries "$TRIES" --age "$AGE" ;;
 	loaded) bench "$EPOCHS guest guest_noclock spread trips" --tries "$TRIES" --busy "$BUSY" ;;
 	vcpus | full) for n in $COUNTS; do bench "msr noclock before" --tries "$((TRIES / 4))" --vcpus "$n"; done ;;
 	vms) for n in $FLEETS; do bench "msr noclock before" --tries "$((TRIES / 4))" --vms "$n" --vcpus 1; done ;;

@@ -38,6 +38,8 @@ def rows(peers):
     row("spread_noclock", "that spread, unequal TSC offsets (ns)", size("spread_noclock", "worst_ns"))
     row("trips", "1000 GET->SET->GET trips move the epoch (ns)", lambda peer: peer.worst("trips", "drift_ns"))
     row("jump", "jump at a new snapshot, per second of its age (ns)", lambda peer: peer.worst("resnapshot", "jump_ns_per_s"))
+    row("pairs", "10,000 pairs of master clock off and on move it by (ns)", lambda peer: peer.worst("pairs", "moved_ns"))
+    row("same_rate", "master clock updates, same TSC rate again on 16 vCPUs", lambda peer: peer.worst("same_rate", "updates"))
     row("scaling", "KVM_GET_CLOCK behind a scaled guest (ns/s)", lambda peer: peer.first("scaling", "lag_ns_per_s"))
     row("rate", "kvmclock against CLOCK_MONOTONIC_RAW (ppb)", lambda peer: peer.first("rate", "rate_ppb"))
     row("lost", "two writers, versions lost", lambda peer: peer.worst("versions", "lost"))

@@ -14,10 +14,12 @@ step_scripts() {
 }
 
 step_fixtures() {
-	local file files names KUNIT_TREE
+	local file files names KUNIT_TREE BENCH_OUT
 	# The kernel's own parser judges the fixtures: it comes with the tree, and a fresh clone has none yet.
 	KUNIT_TREE=$(rig tree 2>"$log/fixtures-tree.log") || { fail "fixtures: no tree (log $log/fixtures-tree.log)"; return; }
 	export KUNIT_TREE
+	# The step scripts has built it.
+	[ ! -e "$work/bench/kvm-clock-bench32" ] || export BENCH_OUT=$work/bench
 	# What make was told is about the kernels: a fixture sets what it needs.
 	# shellcheck disable=SC2016 # make's own
 	names=$(env -u MAKEFLAGS make -s -C "$TOP" --eval='names: ; @echo $(VARIABLES)' names)

@@ -8,7 +8,8 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/.." || return
 	unset CASE RESULTS TIMEOUT
-	export BUILD=$BATS_TEST_TMPDIR/build
+	# The program is built once.
+	export BUILD=$BATS_FILE_TMPDIR/build
 }
 
 # A copy of the project whose VM prints $1, a file, and ends with status $2.
@@ -81,7 +82,7 @@ stream() {
 }
 
 @test "the program: unknown option and unknown case, status 2; at least 60 cases, no name twice" {
-	make -s -C guest OUT="$BATS_TEST_TMPDIR"
+	make -s -C guest OUT="$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/bad-input"
 	run -2 --separate-stderr "$BATS_TEST_TMPDIR/bad-input" -x
 	"$BATS_TEST_TMPDIR/bad-input" -l >"$BATS_TEST_TMPDIR/list"
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/list")" -ge 60 ]

@@ -6,8 +6,8 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	export SOURCE="$BATS_TEST_DIRNAME/../bench"
-	export BENCH="$BATS_FILE_TMPDIR/kvm-clock-bench"
-	make -s -C "$SOURCE" OUT="$BATS_FILE_TMPDIR"
+	export BENCH="${BENCH_OUT:-$BATS_FILE_TMPDIR}/kvm-clock-bench"
+	make -s -C "$SOURCE" OUT="$(dirname "$BENCH")"
 }
 
 # harness FLAGS...: compiles stdin, a program that may include the sources, and runs it.
@@ -57,7 +57,7 @@ need_32bit() {
 		/^struct kvm_clock_data/,/^};/{ /__u64 clock|__u32 flags|^struct|^}/!d; s/__u32 flags;/__u32 flags; __u32 pad[9];/ }
 		/^struct kvm_xen_hvm_attr/,/^};/d' /usr/include/linux/kvm.h >"$BATS_TEST_TMPDIR/linux/kvm.h"
 	run ! grep -q KVM_CLOCK_REALTIME "$BATS_TEST_TMPDIR/linux/kvm.h"
-	make -s -C "$SOURCE" OUT="$BATS_TEST_TMPDIR/out" CFLAGS="-isystem $BATS_TEST_TMPDIR"
+	make -s -C "$SOURCE" OUT="$BATS_TEST_TMPDIR/out" CFLAGS="-isystem $BATS_TEST_TMPDIR -O0"
 }
 
 @test "--help: usage, an example, the JSON and the status, on stdout" {
@@ -72,7 +72,7 @@ need_32bit() {
 @test "--list names every case, and --help's example is made of them" {
 	run --separate-stderr "$BENCH" --list
 	[ "$status" -eq 0 ]
-	for name in msr msr_old noclock old_time before xen guest spread trips resnapshot rate versions future instant \
+	for name in msr msr_old noclock old_time before xen guest spread trips pairs same_rate resnapshot rate versions future instant \
 		scaling cost cost_noclock; do
 		[[ "$output" == *"$name "* ]]
 	done

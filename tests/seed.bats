@@ -110,7 +110,7 @@ seed() {
 	run seed
 	[ ! -e "$tree/out-rig" ]
 	touch "$stock/out-rig/boot/release"
-	git -C "$stock" tag -f base "$(git -C "$stock" commit-tree -m other 'HEAD^{tree}' </dev/null)"
+	git -C "$stock" tag -f base "$(git -C "$stock" -c user.name=a -c user.email=b commit-tree -m other 'HEAD^{tree}' </dev/null)"
 	run seed
 	[ "$status" = 0 ]
 	[ ! -e "$tree/out-rig" ]

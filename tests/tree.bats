@@ -283,6 +283,7 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	echo more >>"$tree/empty"
 	git_in commit -qam more
 	diff <(echo "$before") <(cd "$BATS_TEST_TMPDIR/own" && find . -type f -printf "%p %T@ " -exec sha256sum {} +)
+	chmod -R u+w "$BATS_TEST_TMPDIR/own"
 	rm -rf "$BATS_TEST_TMPDIR/own"
 	git_in fsck --strict
 	untouched scripts/refresh

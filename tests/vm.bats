@@ -11,7 +11,9 @@ setup() {
 	export FAKE=$BATS_TEST_TMPDIR/fake QEMU=$BATS_TEST_DIRNAME/fixtures/fake-qemu
 	export CMD=true
 	unset APPEND CPU FILES FRAGMENTS MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
-	mkdir "$BOOT" "$FAKE"
+	# What all VMs have in common is made once.
+	mkdir -p "$BOOT" "$FAKE" "$BUILD" "$BATS_FILE_TMPDIR/initramfs"
+	ln -s "$BATS_FILE_TMPDIR/initramfs" "$BUILD/initramfs"
 	echo kernel >"$BOOT/bzImage"
 	echo 6.1.192 >"$BOOT/release"
 	: >"$BOOT/modules.cpio"
