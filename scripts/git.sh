@@ -26,21 +26,21 @@ need_space() {
 patch_text=(--zero-commit --no-signature --full-index -M -U3 --diff-algorithm=myers --indent-heuristic --src-prefix=a/
 	--dst-prefix=b/ --no-ext-diff --no-textconv --no-color --no-attach --no-notes --encoding=UTF-8)
 
-# series_id: names the state of patches/$BASE on disk: its order and its patches, nothing else in that folder.
+# series_patches [FOLDER...]: the patches of patches/$BASE, or of these of its topics, as FOLDER/NAME, in their order.
+series_patches() {
+	[ ! -d "$TOP/patches/$BASE" ] || (cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
+}
+
+# series_id: names the state of patches/$BASE on disk: topics and patches, no covers.
 series_id() {
 	local dir=$TOP/patches/$BASE patch
 	{
+		topics
 		while read -r patch; do
 			echo "$patch"
-			cat "$dir/$patch" 2>/dev/null || echo "is missing"
+			cat "$dir/$patch"
 		done < <(series_patches)
 	} | git hash-object --stdin
-}
-
-# series_patches: the file names in patches/$BASE/series, in order.
-series_patches() {
-	local series=$TOP/patches/$BASE/series
-	[ ! -e "$series" ] || sed 's/#.*//; s/[[:space:]]*$//; /^$/d' "$series"
 }
 
 # tree_busy TREE: prints what git is in the middle of there; nothing if it is not.
@@ -51,17 +51,37 @@ tree_busy() {
 	done
 }
 
+# tree_topics TREE: the topics of a tree, as `NAME COMMIT` in the order of the stack. They are those that the tree was made with, and each
+# new branch between base and the tip that has commits of its own. What lies above the last one belongs to it.
+tree_topics() {
+	local known name
+	known=$(git -C "$1" for-each-ref --format='%(refname:lstrip=3)' refs/rig/topic)
+	known=$(topics | sed 's/^..-//' | grep -xF -- "$known" || true)$'\n'$known
+	for name in $known $(git -C "$1" for-each-ref --format='%(refname:lstrip=2)' --no-merged base --merged series refs/heads); do
+		git -C "$1" rev-parse -q --verify "refs/heads/$name" >/dev/null || continue
+		printf '%s ' "$(git -C "$1" rev-list --count "base..refs/heads/$name")" "$name" "$(git -C "$1" rev-parse "refs/heads/$name")"
+		echo
+	done | sort -s -n -k 1,1 | awk -v known=" ${known//$'\n'/ } " '
+		!taken[$2]++ && (index(known, " " $2 " ") || $2 !~ /^series$|\// && !at[$3]) { print $2, $3; at[$3] = 1 }'
+}
+
 # tree_work TREE: prints, in a few words, the work there that patches/ does not have; nothing if there is none.
 tree_work() {
-	local busy
+	local busy name commit head
+	head=$(git -C "$1" symbolic-ref -q HEAD)
 	busy=$(tree_busy "$1")
 	if [ -n "$busy" ]; then
 		echo "$busy"
 	elif [ -n "$(git -C "$1" status --porcelain)" ]; then
 		echo "uncommitted changes"
-	elif [ "$(git -C "$1" rev-parse HEAD)" != "$(git -C "$1" rev-parse refs/rig/exported)" ]; then
+	elif [ "$(git -C "$1" rev-parse refs/heads/series)" != "$(git -C "$1" rev-parse refs/rig/exported)" ]; then
 		echo "commits that are not in patches/$BASE"
-	elif [ "$(git -C "$1" symbolic-ref -q HEAD)" != refs/heads/series ]; then
-		echo "HEAD on something else than branch series"
+	elif [ "$head" != refs/heads/series ] && ! git -C "$1" rev-parse -q --verify "refs/rig/topic/${head#refs/heads/}" >/dev/null; then
+		echo "HEAD on something else than branch series or that of a topic"
+	else
+		while read -r name commit; do
+			[ "$(git -C "$1" rev-parse -q --verify "refs/rig/topic/$name")" = "$commit" ] ||
+				{ echo "branch $name where patches/$BASE does not have it"; break; }
+		done < <(tree_topics "$1")
 	fi
 }

@@ -12,6 +12,7 @@ ACCEL=${ACCEL:-tcg}
 KERNEL=${KERNEL:-rig}
 FRAGMENTS=${FRAGMENTS:-}
 LINUX=${LINUX:-}
+TOPIC=${TOPIC:-}
 J=${J:-$(nproc)}
 V=${V:-}
 me=$(basename "$0")
@@ -84,15 +85,37 @@ one_of() {
 
 bases() { (cd "$TOP/bases" && ls); }
 
+# topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their names.
+topics() {
+	[ ! -d "$TOP/patches/$BASE" ] || find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
+}
+
 # load_base: checks the variables and reads bases/$BASE. BASE=all is for the scripts that loop themselves.
 load_base() {
+	local topic names=()
 	# shellcheck disable=SC2046 # one word a base is meant
 	one_of BASE "$BASE" $(bases)
 	one_of VARIANT "$VARIANT" patched stock
 	one_of ACCEL "$ACCEL" tcg kvm
 	one_of KERNEL "$KERNEL" rig distro
+	for topic in $(topics); do
+		[[ -d $TOP/patches/$BASE/$topic && $topic =~ ^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$ ]] ||
+			die "patches/$BASE/$topic is no topic, a folder NN-NAME of small letters: give it such a name, or move it away"
+		[[ " series base ${names[*]} " != *" ${topic#*-} "* ]] || die "patches/$BASE/$topic: ${topic#*-} is taken: give that topic another name"
+		names+=("${topic#*-}")
+	done
+	[ "$TOPIC" != all ] || TOPIC=
+	for topic in $TOPIC; do
+		one_of TOPIC "$topic" "${names[@]}" all
+	done
 	# shellcheck source=/dev/null
 	. "$TOP/bases/$BASE"
+}
+
+# one_topic: TOPIC, for whom more than one is none.
+one_topic() {
+	[ "$(wc -w <<<"$TOPIC")" -le 1 ] || die "TOPIC=\"$TOPIC\" names several topics: name one"
+	echo "$TOPIC"
 }
 
 # The tree that the user edits is VARIANT=patched; stock is the plain base, never edited. LINUX= has trees of its own.

@@ -24,7 +24,8 @@ setup() {
 	tree=$BUILD/tree/9.9
 	file=$tree/arch/x86/kvm/x86.c
 	series=$PWD/patches/9.9
-	two_patches
+	one=$series/01-one
+	two_topics
 }
 
 git_in() { git -C "$tree" -c user.name='A Developer' -c user.email=dev@localhost "$@"; }
@@ -32,15 +33,17 @@ git_in() { git -C "$tree" -c user.name='A Developer' -c user.email=dev@localhost
 # edit N TEXT: line N of x86.c becomes TEXT.
 edit() { sed -i "$1s/.*/$2/" "$file"; }
 
-# two_patches: a series of two, as refresh writes it.
-two_patches() {
+# two_topics: a patch in the first, one in the second, as refresh writes them.
+two_topics() {
 	scripts/tree
 	edit 10 'int ten;'
 	git_in commit -qam 'KVM: x86: Make ten'
+	git_in branch one
 	edit 30 'int thirty;'
 	git_in commit -qam "$(printf 'KVM: x86: [RFC] Make thirty\n\nWith a body.\n\nLink: somewhere')"
+	git_in branch two
 	scripts/refresh
-	echo 'the cover letter' >"$series/cover"
+	echo 'the cover letter' >"$series/01-one/cover"
 	rm -rf "$BUILD"
 }
 
@@ -72,12 +75,11 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	[ "$(git -C "$BUILD/stock/9.9" rev-parse HEAD)" = "$(git_in rev-parse base)" ]
 }
 
-@test "tree: no series, or an empty one, is the plain source" {
+@test "tree: no topic, or an empty one, is the plain source" {
 	rm -r "$series"
 	scripts/tree
 	[ "$(git_in rev-parse HEAD)" = "$(git_in rev-parse base)" ]
-	mkdir -p "$series"
-	: >"$series/series"
+	mkdir -p "$series/01-none"
 	scripts/tree
 	[ "$(git_in rev-parse HEAD)" = "$(git_in rev-parse base)" ]
 }
@@ -98,10 +100,10 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 }
 
 @test "tree: a patch that does not apply is named, and leaves no tree" {
-	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/0002-*
+	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/02-two/0001-*
 	run scripts/tree
 	[ "$status" = 2 ]
-	says "patches/9.9/0002-KVM-x86-RFC-Make-thirty.patch does not apply to linux-source-9.9 9.9.7-1"
+	says "patches/9.9/02-two/0001-KVM-x86-RFC-Make-thirty.patch does not apply to linux-source-9.9 9.9.7-1"
 	log=$(grep -o '(log [^)]*' <<<"$output" | cut -c6-)
 	grep -q 'patch does not apply' "$log"
 	[ ! -e "$tree" ]
@@ -110,28 +112,72 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 
 @test "tree: no fuzz" {
 	# Line 29, context of the second patch, is another in the source than in the patch.
-	sed -i 's/^ int line_29;/ int line_2x;/' "$series"/0002-*
+	sed -i 's/^ int line_29;/ int line_2x;/' "$series"/02-two/0001-*
 	run scripts/tree
 	[ "$status" = 2 ]
-	says "0002-KVM-x86-RFC-Make-thirty.patch does not apply"
+	says "0001-KVM-x86-RFC-Make-thirty.patch does not apply"
 }
 
-@test "tree: a patch that series names and is not there" {
-	rm "$series"/0002-*
-	run scripts/tree
-	[ "$status" = 2 ]
-	says "0002-KVM-x86-RFC-Make-thirty.patch does not exist"
+@test "tree: each topic is a branch on the one before; TOPIC picks the branch" {
+	scripts/tree
+	[ "$(git_in log --format=%s base..one)" = 'KVM: x86: Make ten' ]
+	[ "$(git_in rev-parse two)" = "$(git_in rev-parse series)" ]
+	TOPIC=one scripts/tree
+	[ "$(git_in symbolic-ref --short HEAD)" = one ]
+	grep -q 'int line_30;' "$file"
+	[ "$(git_in status --porcelain)" = "" ]
+	# What is in work stays; for another topic somebody must decide.
+	edit 20 'int mine;'
+	scripts/tree
+	[ "$(git_in symbolic-ref --short HEAD)" = one ]
+	TOPIC=two untouched scripts/tree
+	says "TOPIC=two is not what $tree has checked out, and it has uncommitted changes"
+	git_in checkout -q .
+	TOPIC=two scripts/tree
+	[ "$(git_in symbolic-ref --short HEAD)" = series ]
+	rm -rf "$BUILD"
+	TOPIC=one scripts/tree
+	[ "$(git_in symbolic-ref --short HEAD)" = one ]
+	[ "$(git_in rev-parse series^)" = "$(git_in rev-parse one)" ]
+	TOPIC=three run -2 scripts/tree
+	says "TOPIC=three is unknown; use one of: one two all"
+	TOPIC='one two' run -2 scripts/tree
+	says 'TOPIC="one two" names several topics'
+}
+
+@test "tree: a topic that came, went or has another name; a branch of somebody else's" {
+	scripts/tree
+	mv "$series/02-two" "$series/03-three"
+	scripts/tree
+	[ "$(git_in for-each-ref --format='%(refname:short)' refs/heads | paste -sd' ')" = "one series three" ]
+	git_in branch two
+	mv "$series/03-three" "$series/02-two"
+	untouched scripts/tree
+	says "$tree has a branch two, which is no topic's"
+}
+
+@test "what is no topic in patches/ is named" {
+	touch "$series/0001-flat.patch"
+	run -2 scripts/tree
+	says "patches/9.9/0001-flat.patch is no topic"
+	rm "$series/0001-flat.patch"
+	mkdir "$series/03-one"
+	run -2 scripts/tree
+	says "patches/9.9/03-one: one is taken"
+	mv "$series/03-one" "$series/03-series"
+	run -2 scripts/tree
+	says "series is taken"
 }
 
 @test "tree: a patch file that is empty, or no patch, is named" {
-	: >"$series/0002-KVM-x86-RFC-Make-thirty.patch"
+	: >"$series/02-two/0001-KVM-x86-RFC-Make-thirty.patch"
 	run scripts/tree
 	[ "$status" = 2 ]
-	says "patches/9.9/0002-KVM-x86-RFC-Make-thirty.patch does not apply"
-	echo "no patch" >"$series/0002-KVM-x86-RFC-Make-thirty.patch"
+	says "patches/9.9/02-two/0001-KVM-x86-RFC-Make-thirty.patch does not apply"
+	echo "no patch" >"$series/02-two/0001-KVM-x86-RFC-Make-thirty.patch"
 	run scripts/tree
 	[ "$status" = 2 ]
-	says "patches/9.9/0002-KVM-x86-RFC-Make-thirty.patch does not apply"
+	says "patches/9.9/02-two/0001-KVM-x86-RFC-Make-thirty.patch does not apply"
 }
 
 @test "tree: a newer series goes into a tree without work, and only touches what differs" {
@@ -139,14 +185,14 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	touch -d '2001-01-01' "$tree/Makefile" "$file"
 	run --separate-stderr scripts/tree
 	[ "$(stat -c %Y "$file")" = "$(date -d 2001-01-01 +%s)" ]
-	sed -i 's/^+int thirty;/+int other;/' "$series"/0002-*
+	sed -i 's/^+int thirty;/+int other;/' "$series"/02-two/0001-*
 	scripts/tree
 	grep -q 'int other;' "$file"
 	[ "$(stat -c %Y "$tree/Makefile")" = "$(date -d 2001-01-01 +%s)" ]
 	[ "$(stat -c %Y "$file")" != "$(date -d 2001-01-01 +%s)" ]
 	[ "$(git_in status --porcelain)" = "" ]
 	# One that does not apply leaves the older one.
-	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/0002-*
+	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/02-two/0001-*
 	untouched scripts/tree
 	says "does not apply"
 	grep -q 'int other;' "$file"
@@ -174,7 +220,7 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	[ "$status" = 0 ]
 	grep -q 'has commits that are not in patches/9.9: left as it is' <<<"$stderr"
 	# With a newer series on top of that somebody must decide.
-	sed -i 's/^+int thirty;/+int other;/' "$series"/0002-*
+	sed -i 's/^+int thirty;/+int other;/' "$series"/02-two/0001-*
 	untouched scripts/tree
 	says "patches/9.9 or the source of 9.9 has changed since"
 	grep -q 'int mine;' "$file"
@@ -249,9 +295,9 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	before=$(state)
 	run scripts/refresh
 	[ "$status" = 0 ]
-	says "2 patches, 0 files changed"
+	says "2 topics, 2 patches, 0 files changed"
 	[ "$(state)" = "$before" ]
-	[ "$(cat "$series/cover")" = 'the cover letter' ]
+	[ "$(cat "$one/cover")" = 'the cover letter' ]
 }
 
 @test "refresh: amended, added and dropped commits; then tree has nothing to do" {
@@ -263,8 +309,8 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	git_in add -A
 	git_in commit -qm 'KVM: x86: Add a file'
 	scripts/refresh
-	[ "$(cat "$series/series")" = $'0001-KVM-x86-Make-ten.patch\n0002-KVM-x86-Make-twenty.patch\n0003-KVM-x86-Add-a-file.patch' ]
-	[ "$(cd "$series" && ls)" = $'0001-KVM-x86-Make-ten.patch\n0002-KVM-x86-Make-twenty.patch\n0003-KVM-x86-Add-a-file.patch\ncover\nseries' ]
+	[ "$(cd "$series" && echo */*)" = "01-one/0001-KVM-x86-Make-ten.patch 01-one/cover 02-two/0001-KVM-x86-Make-twenty.patch 02-two/0002-KVM-x86-Add-a-file.patch" ]
+	[ "$(git_in rev-parse two)" = "$(git_in rev-parse series)" ]
 	head=$(git_in rev-parse HEAD)
 	run scripts/tree
 	[ "$output" = "$tree" ]
@@ -274,6 +320,79 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	[ "$(git_in rev-parse 'HEAD^{tree}')" = "$(git_in rev-parse 'series^{tree}')" ]
 	grep -q 'int new;' "$tree/new.c"
 	scripts/refresh
+}
+
+@test "refresh: a lower topic is edited by rebase --update-refs, or on its branch" {
+	scripts/tree
+	GIT_SEQUENCE_EDITOR='sed -i "1a exec sed -i s/ten/TEN/ arch/x86/kvm/x86.c && git commit -qa --amend --no-edit"' git_in rebase -q -i --update-refs base
+	scripts/refresh
+	grep -q '^+int TEN;' "$one"/0001-*
+	scripts/tree
+	git_in checkout -q one
+	edit 15 'int fifteen;'
+	git_in commit -qam 'KVM: x86: Make fifteen'
+	untouched scripts/refresh
+	says "branch one is not below series: git rebase --update-refs --onto one refs/rig/topic/one series puts"
+	git_in rebase -q --update-refs --onto one refs/rig/topic/one series
+	scripts/refresh
+	[ "$(cd "$series" && echo */*)" = "01-one/0001-KVM-x86-Make-ten.patch 01-one/0002-KVM-x86-Make-fifteen.patch 01-one/cover 02-two/0001-KVM-x86-RFC-Make-thirty.patch" ]
+	[ "$(git_in rev-parse two)" = "$(git_in rev-parse series)" ]
+	# From the branch of a topic it writes all of them, too.
+	git_in checkout -q one
+	scripts/refresh
+	TOPIC=one untouched scripts/refresh
+	says "TOPIC=one is not for refresh"
+}
+
+@test "refresh: a new branch is a new topic, numbered by its place; covers are kept" {
+	scripts/tree
+	edit 20 'int twenty;'
+	git_in commit -qam 'KVM: x86: Make twenty'
+	git_in branch mine/safe
+	git_in branch three
+	git_in branch backup one
+	run scripts/refresh
+	[ "$status" = 0 ]
+	says "new topic patches/9.9/03-three, without a cover as yet"
+	[ "$(cd "$series" && echo *)" = "01-one 02-two 03-three" ]
+	# Below the others; and commits change their topic.
+	git_in checkout -q -B series base
+	edit 5 'int five;'
+	git_in commit -qam 'KVM: x86: Make five'
+	git_in branch zero
+	git_in cherry-pick one two three
+	git_in branch -f one zero
+	git_in branch -f two series^
+	scripts/refresh
+	[ "$(cd "$series" && echo */*)" = "01-zero/0001-KVM-x86-Make-five.patch 02-one/cover 03-two/0001-KVM-x86-Make-ten.patch 03-two/0002-KVM-x86-RFC-Make-thirty.patch 04-three/0001-KVM-x86-Make-twenty.patch" ]
+	rm -rf "$BUILD"
+	rm -r "$series/02-one"
+	scripts/tree
+	scripts/refresh
+	[ "$(cd "$series" && echo *)" = "01-zero 02-two 03-three" ]
+	git_in branch -m two UPPER
+	untouched scripts/refresh
+	says "branch two is missing"
+}
+
+@test "refresh: a branch that is moved by hand is work, and is refused where it is not below the tip" {
+	scripts/tree
+	git_in branch -f two one
+	sed -i 's/^With a body/With another body/' "$series"/02-two/0001-*
+	untouched scripts/tree
+	says "branch two where patches/9.9 does not have it"
+	sed -i 's/^With another body/With a body/' "$series"/02-two/0001-*
+	scripts/refresh
+	git_in branch -D two
+	untouched scripts/refresh
+	says "branch two is missing"
+	git_in checkout -q --orphan nowhere
+	git_in commit -qm nowhere
+	git_in checkout -q series
+	git_in branch two nowhere
+	git_in branch -D nowhere
+	untouched scripts/refresh
+	says "branch two is not below series"
 }
 
 @test "refresh: uncommitted work is refused and kept" {
@@ -296,7 +415,7 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 
 @test "refresh: patches that changed since the tree was made are not written over" {
 	scripts/tree
-	sed -i 's/^With a body/With another body/' "$series"/0002-*
+	sed -i 's/^With a body/With another body/' "$series"/02-two/0001-*
 	untouched scripts/refresh
 	says "patches/9.9 has changed since"
 }
@@ -328,12 +447,12 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	run scripts/refresh
 	[ "$status" != 0 ]
 	rm "$BATS_TEST_TMPDIR/bin/mv"
-	rm "$series/series"
+	rm -r "$series/01-one"
 	run scripts/tree
 	[ "$status" = 2 ]
 	says "run make refresh BASE=9.9 again"
 	scripts/refresh
-	grep -q 'int more;' "$series"/0002-*
+	grep -q 'int more;' "$series"/02-two/0001-*
 	rm -rf "$BUILD"
 	scripts/tree
 	grep -q 'int more;' "$file"
@@ -357,11 +476,11 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	untouched scripts/clean --cache
 	says "$tree has commits that are not in patches/9.9"
 	[ -d "$CACHE/git" ]
-	git_in branch -q saved
+	git_in branch -q mine/saved
 	git_in reset -q --hard HEAD^
 	untouched scripts/clean
 	says "commits on other branches"
-	git_in branch -q -D saved
+	git_in branch -q -D mine/saved
 	edit 20 'int mine;'
 	git_in stash -q
 	untouched scripts/clean
