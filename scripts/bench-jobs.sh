@@ -76,7 +76,8 @@ job() {
 		;;
 	selftest)
 		files=$selftest
-		command="ktap-run -l 180 ./$(basename "$selftest")"
+		# shellcheck disable=SC2086 # a list
+		command="ktap-run -l 180$(in_vm $selftest)"
 		;;
 	esac
 }

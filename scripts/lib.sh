@@ -125,6 +125,10 @@ tree_dir() {
 	if [ "$VARIANT" = patched ]; then echo "$BUILD/tree/$name"; else echo "$BUILD/stock/$name"; fi
 }
 
+# in_vm FILE...: how these programs are called in the VM.
+# shellcheck disable=SC2046 # a name a word
+in_vm() { printf ' ./%s' $(basename -a "$@"); }
+
 # kernel_name: KERNEL and the fragments of config/ it has beside base: rig, rig-i386.
 kernel_name() {
 	# shellcheck disable=SC2086 # a list

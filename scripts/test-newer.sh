@@ -6,20 +6,17 @@
 # The selftest of the newest line runs on the kernels of the older ones, as CI rings do; where its library cannot, the base says why.
 # With TSC scaling, so that no case has a reason of its own to skip.
 step_newer_selftest() {
-	local newest program counts name=$BASE-newer-selftest status=0
+	local newest programs counts name=$BASE-newer-selftest status=0
 	newest=$(bases | sort -V | tail -n 1)
 	if [ "$newest" = "$BASE" ]; then
 		skipped=$((skipped + 1))
 		say "skip: $name: $BASE is the newest"
 		return
 	fi
-	program=$(
-		# shellcheck source=/dev/null
-		. "$TOP/bases/$newest"
-		BASE=$newest rig kselftests "$SELFTEST" 2>"$log/$name-build.log"
-	) || { fail "$name: it does not build (log $log/$name-build.log)"; return; }
+	programs=$(BASE=$newest rig kselftests 2>"$log/$name-build.log") || { fail "$name: it does not build (log $log/$name-build.log)"; return; }
 	rig kernel >/dev/null 2>"$log/$name-kernel.log" || { fail "$name: no kernel (log $log/$name-kernel.log)"; return; }
-	run_newer() { CPU=$SCALING_CPU FILES=$program CMD="ktap-run -l 90 ./$(basename "$program")" rig vm >"$results/$name.ktap" 2>"$log/$name.log"; }
+	# shellcheck disable=SC2086 # a list
+	run_newer() { CPU=$SCALING_CPU FILES=$programs CMD="ktap-run -l 90$(in_vm $programs)" rig vm >"$results/$name.ktap" 2>"$log/$name.log"; }
 	again_if_lost run_newer || true
 	counts=$(rig ktap "$results/$name.ktap" 2>>"$log/$name.log") || status=$?
 	if [ -z "${NEWER_SELFTEST_SKIPS:-}" ]; then

@@ -361,12 +361,12 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	git_in commit -qam 'KVM: x86: Make five'
 	git_in branch zero
 	git_in cherry-pick one two three
-	git_in branch -f one zero
+	git_in branch -f one base
 	git_in branch -f two series^
 	scripts/refresh
-	[ "$(cd "$series" && echo */*)" = "01-zero/0001-KVM-x86-Make-five.patch 02-one/cover 03-two/0001-KVM-x86-Make-ten.patch 03-two/0002-KVM-x86-RFC-Make-thirty.patch 04-three/0001-KVM-x86-Make-twenty.patch" ]
+	[ "$(cd "$series" && echo */*)" = "01-one/cover 02-zero/0001-KVM-x86-Make-five.patch 03-two/0001-KVM-x86-Make-ten.patch 03-two/0002-KVM-x86-RFC-Make-thirty.patch 04-three/0001-KVM-x86-Make-twenty.patch" ]
 	rm -rf "$BUILD"
-	rm -r "$series/02-one"
+	rm -r "$series/01-one"
 	scripts/tree
 	scripts/refresh
 	[ "$(cd "$series" && echo *)" = "01-zero 02-two 03-three" ]
