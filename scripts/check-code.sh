@@ -26,8 +26,7 @@ compared() {
 
 # prefix N: the tree with the first N patches.
 prefix() {
-	local series=$work/top/patches/$BASE/series
-	printf '%s\n' "${patches[@]:0:$1}" | sed '/^$/d' >"$series"
+	cut_series "${patches[@]:0:$1}"
 	[ "$(rig tree)" = "$tree" ]
 }
 
@@ -55,11 +54,12 @@ kernel_code() { touched "$1" | grep -qE '^(arch|virt|include|kernel)/.*\.[chS]$'
 prepare_code() {
 	local step
 	tip=$(git -C "$tree" rev-parse refs/rig/exported)
-	if wants boot; then
-		rig kselftests "$SELFTEST" "$(dirname "$SELFTEST")/kvm_clock_test" >"$log/selftest" || return
-		xargs -d '\n' cp -t "$work" <"$log/selftest"
-		program=$work/$(basename "$SELFTEST")
+	if wants boot alone; then
+		rig kselftests >"$log/selftests" && rig kselftests "$(dirname "${SELFTEST##* }")/kvm_clock_test" >"$log/kvm_clock_test" || return
+		cat "$log/selftests" "$log/kvm_clock_test" | xargs -d '\n' cp -t "$work"
+		mapfile -t programs < <(sed "s,.*/,$work/," "$log/selftests")
 	fi
+	[ "${*:-}" != programs ] || return 0
 	prefix 0 || return
 	! wants w1 sparse || rig config "$tree/out-check" base || return
 	! wants i386 || rig config "$tree/out-check-i386" base i386 || return
@@ -70,12 +70,17 @@ prepare_code() {
 	done
 }
 
+# built: the kernel of the tree as it is, without a warning; for selftests, these and those of the series that are there, likewise.
+built() { rig kernel && ! grep -ai 'warning:' "$work/log/kernel-$BASE-patched-rig.log"; }
+
 check_build() {
+	local tests
 	code "$2" || return 3
-	rig kernel && ! grep -ai 'warning:' "$work/log/kernel-$BASE-patched-rig.log" || return 1
-	! touched "$2" | grep -q '^tools/testing/selftests/' || {
-		rig kselftests "$SELFTEST" && ! grep -ai 'warning:' "$work/log/kselftests-$BASE.log"
-	}
+	built || return 1
+	touched "$2" | grep -q '^tools/testing/selftests/kvm/' || return 0
+	mapfile -t tests < <({ tr ' ' '\n' <<<"$SELFTEST" && touched "$2" | sed -n 's,^tools/testing/selftests/kvm/\(x86.*\)\.c$,\1,p'; } | sort -u |
+		while read -r test; do [ ! -e "$tree/tools/testing/selftests/kvm/$test.c" ] || echo "$test"; done)
+	[ ${#tests[@]} = 0 ] || { rig kselftests "${tests[@]}" && ! grep -ai 'warning:' "$work/log/kselftests-$BASE.log"; }
 }
 
 run_w1() { compared "${1:-0000}" w1 objects out-check W=1; }
@@ -133,40 +138,64 @@ all_semantic() {
 run_cocci() { compared "${1:-0000}" cocci all_semantic; }
 check_cocci() { kernel_code "$2" || return 3; run_cocci "$1"; }
 
-# cure CASE: the number of the patch that cures it by tests/expect/BASE-cured; 0 where all of them have to pass it.
-cure() {
-	local name
-	name=$(awk -v name="$1" '{ sub(/^\?/, "", $1) } $1 == name { print $2 }' "$TOP/tests/expect/$BASE-cured")
-	[ -n "$name" ] || { echo 0; return; }
-	printf '%s\n' "${patches[@]}" | grep -nF -- "-$name.patch" | cut -d: -f1
-}
+# cure CASE: the topic that cures it by tests/expect/BASE-cured; nothing where every kernel has to pass it.
+cure() { awk -v name="$1" '{ sub(/^\?/, "", $1) } $1 == name { print $2 }' "$TOP/tests/expect/$BASE-cured"; }
 
-# The base's kvm_clock_test passes on the kernel of this prefix. Of the selftest of the whole series a case has to pass from the patch on
-# that cures it, and to fail on the one before; with ? it may be lucky.
-check_boot() {
-	local ktap=$results/check-$BASE-$1.ktap status=0 result case skip at bad=0
-	code "$2" || return 3
-	rig kernel >/dev/null || return
+# booted KTAP NEXT TOPIC...: boots the kernel of the tree, which has these topics. The base's kvm_clock_test passes. Of the tests of the
+# whole stack a case passes if one of the topics cures it, or if none of the stack does; one that NEXT cures fails, but with ? it may be lucky.
+booted() {
+	local ktap=$1 next=$2 has=" ${*:3} " status=0 result case skip by bad=0 want program
 	boot() {
-		TIMEOUT=300 CMD="ktap-run -l 240 ./$(basename "$program") ./kvm_clock_test" FILES="$program $work/kvm_clock_test" rig vm >"$ktap"
+		TIMEOUT=500 CMD="ktap-run -l 240$(in_vm "${programs[@]}") ./kvm_clock_test" FILES="${programs[*]} $work/kvm_clock_test" rig vm >"$ktap"
 	}
 	again_if_lost boot || status=$?
 	[[ $status =~ ^[014]$ ]] || { echo "the VM was lost, status $status"; return 1; }
-	[ "$(cases "$ktap" | wc -l)" = "$("$program" -h | grep -c '^  ')" ] || { echo "$(cases "$ktap" | wc -l) cases gave a result ($ktap)"; return 1; }
+	want=$(for program in "${programs[@]}"; do "$program" -h; done | grep -c '^  ')
+	[ "$(cases "$ktap" | wc -l)" = "$want" ] || { echo "$(cases "$ktap" | wc -l) cases of $want gave a result ($ktap)"; return 1; }
 	grep -q '^ok [0-9]* kvm_clock_test$' "$ktap" || { echo "kvm_clock_test did not pass ($ktap)"; return 1; }
 	while read -r result case skip; do
 		[ "$result" != not ] || { result='not ok' case=$skip skip=; }
-		at=$(cure "$case")
-		[ -n "$at" ] || { echo "tests/expect/$BASE-cured: $case is cured by a patch that the series does not have"; return 1; }
-		if [ "$result" = 'not ok' ] && ((10#$1 >= at)); then
-			echo "$case fails, though $([ "$at" = 0 ] && echo "the plain base passes it" || echo "patch $at has cured it") ($ktap)"
+		by=$(cure "$case")
+		[ -z "$by" ] || topics | grep -qx "..-$by" || { echo "tests/expect/$BASE-cured: $case is cured by $by, a topic that the stack does not have"; return 1; }
+		if [ "$result" = 'not ok' ] && [[ -z $by || $has = *" $by "* ]]; then
+			echo "$case fails, though $([ -n "$by" ] && echo "$by has cured it" || echo "the plain base passes it") ($ktap)"
 			bad=1
-		elif [ "$result$skip" = ok ] && ((10#$1 == at - 1)) && ! grep -q "^?$case " "$TOP/tests/expect/$BASE-cured"; then
-			echo "$case passes before patch $at, which is to cure it ($ktap)"
+		elif [ "$result$skip" = ok ] && [ "$by" = "$next" ] && [ -n "$by" ] && ! grep -q "^?$case " "$TOP/tests/expect/$BASE-cured"; then
+			echo "$case passes without $by, which is to cure it ($ktap)"
 			bad=1
 		fi
 	done < <(cases "$ktap")
 	return $bad
+}
+
+# After the last patch of each topic.
+check_boot() {
+	local folder=${2%/*} names next
+	[ "$(series_patches "$folder" | tail -n 1)" = "$2" ] || return 3
+	names=$(topics | sed "/^$folder$/q" | sed 's/^..-//' | paste -sd' ')
+	next=$(topics | sed "1,/^$folder$/d" | sed -n '1s/^..-//p')
+	rig kernel >/dev/null || return
+	# shellcheck disable=SC2086 # a list
+	booted "$results/check-$BASE-$folder.ktap" "$next" $names
+}
+
+# On the plain base, without the others: by git am, no fuzz; the tree that the rig makes of them is that one.
+check_alone() {
+	local entry list status=0 result=4
+	prepare_code programs || return
+	for entry in $ALONE; do
+		list=$(alone "$entry") || { echo "$list"; continue; }
+		result=0
+		echo "== $entry"
+		# shellcheck disable=SC2086 # lists
+		{
+			tree_id=$(plain_am $list) && cut_series $list && rig tree && built &&
+				[ "$(git -C "$tree" rev-parse 'HEAD^{tree}')" = "$tree_id" ] && booted "$results/check-$BASE-alone-$entry.ktap" '' ${entry//+/ }
+		} || { echo "$entry does not stand alone"; status=1; }
+	done
+	copy_series "$work/top"
+	[ "$result$status" != 40 ] || return 4
+	return $status
 }
 
 # The KVM selftests of the base, all of them.

@@ -35,7 +35,7 @@ checkpatch_all() {
 	export -f checkpatch_one
 	export tools
 	for n in "${picks[@]}"; do
-		printf '%s\0%s\0' "$log/$(printf %04d "$n")-checkpatch.said" "$TOP/patches/$BASE/${patches[n - 1]}"
+		printf '%s\0%s\0' "$log/$(row_of "${patches[n - 1]}")-checkpatch.said" "$TOP/patches/$BASE/${patches[n - 1]}"
 	done | (cd "$tree" && with_debian_python xargs -0 -n 2 -P "$J" bash -c 'checkpatch_one "$@"' checkpatch)
 	rm -f "$tree"/.checkpatch-camelcase.*
 }
@@ -46,7 +46,7 @@ touched() { git apply --numstat "$TOP/patches/$BASE/$1" | cut -f 3; }
 # The tree is made by git am alone; this is that each hunk is where the patch says. git knows no fuzz, but it does look around.
 check_am() {
 	local commit
-	commit=$(git -C "$tree" rev-list --reverse base..refs/rig/exported | sed -n "$((10#$1))p")
+	commit=$(git -C "$tree" rev-list --reverse base..refs/rig/exported | sed -n "$(place "$2")p")
 	[ -n "$commit" ] || { echo "patch $1 is not in $tree"; return 1; }
 	export GIT_INDEX_FILE=$work/index
 	git -C "$tree" read-tree "$commit^" &&
@@ -108,6 +108,17 @@ check_maintainers() {
 	done
 	[ -z "$none" ] || return 3
 }
+
+# What upstream has as a whole says so in one line at the end of its changelog, by which make mail knows it. In the topic `upstream` all do.
+check_upstream() {
+	local lines
+	lines=$(sed '/^---$/q' "$TOP/patches/$BASE/$2" | grep -i '^upstream:') || { [[ $2 == *-upstream/* ]] || return 3; }
+	[[ $lines =~ ^Upstream:\ [0-9a-f]{12}\ \((v[0-9]+\.[0-9]+|queued)\)$ ]] ||
+		{ echo "\"$lines\" is not one line \`Upstream: 12 digits (v6.8)\` or (queued)"; return 1; }
+}
+
+# Patches, lines and functions beside their bounds.
+check_topics() { "$TOP/scripts/topics" "$tree"; }
 
 # The project's own code.
 check_own() { "$TOP/scripts/lint" && make -C "$TOP/bench" OUT="$work/bench" all; }

@@ -26,11 +26,6 @@ need_space() {
 patch_text=(--zero-commit --no-signature --full-index -M -U3 --diff-algorithm=myers --indent-heuristic --src-prefix=a/
 	--dst-prefix=b/ --no-ext-diff --no-textconv --no-color --no-attach --no-notes --encoding=UTF-8)
 
-# series_patches [FOLDER...]: the patches of patches/$BASE, or of these of its topics, as FOLDER/NAME, in their order.
-series_patches() {
-	[ ! -d "$TOP/patches/$BASE" ] || (cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
-}
-
 # series_id: names the state of patches/$BASE on disk: topics and patches, no covers.
 series_id() {
 	local dir=$TOP/patches/$BASE patch

@@ -90,6 +90,11 @@ topics() {
 	[ ! -d "$TOP/patches/$BASE" ] || find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
 }
 
+# series_patches [FOLDER...]: the patches of patches/$BASE, or of these of its topics, as FOLDER/NAME, in their order.
+series_patches() {
+	[ ! -d "$TOP/patches/$BASE" ] || (cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
+}
+
 # load_base: checks the variables and reads bases/$BASE. BASE=all is for the scripts that loop themselves.
 load_base() {
 	local topic names=()

@@ -8,7 +8,37 @@ copy_series() {
 	rm -rf "$1"
 	mkdir -p "$1"
 	cp -a "$TOP"/{scripts,bases,config,guest,patches,tests} "$1/"
+	cp -a "$1/patches" "$1/whole"
 }
+
+# cut_series PATCH...: the copy's series is these patches alone.
+cut_series() {
+	local dir=$work/top/patches/$BASE
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	[ $# = 0 ] || (cd "$work/top/whole/$BASE" && cp -a --parents -t "$dir" "$@")
+}
+
+# alone ENTRY: the patches of an entry of ALONE (bases/BASE): of these topics, TOPIC[+TOPIC]..., which apply to the plain base without the
+# others. Status 4 if the stack does not have them.
+alone() {
+	local topic folder folders=()
+	for topic in ${1//+/ }; do
+		folder=$(topics | grep -x "..-$topic") || { echo "patches/$BASE has no topic $topic"; return 4; }
+		folders+=("$folder")
+	done
+	series_patches "${folders[@]}"
+}
+
+# plain_am PATCH...: applies them by git am alone to the plain source, as anybody would do it. Prints the tree that they give.
+plain_am() (
+	repo=$(rig import)
+	rm -rf "$work/plain-$BASE"
+	# Of its files those that git am writes: 80,000 are not needed for that.
+	git clone -q --shared --sparse "$repo" "$work/plain-$BASE" && cd "$work/plain-$BASE" &&
+		GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost git am -q --no-3way "${@/#/$TOP/patches/$BASE/}" >&2 &&
+		git rev-parse 'HEAD^{tree}'
+)
 
 # rig SCRIPT ARGUMENT...: a script of that copy, with trees and output in $work.
 rig() { BUILD=$work "$work/top/scripts/$1" "${@:2}"; }

@@ -54,19 +54,21 @@ count_tap() {
 	{ echo "TAP version 14" && cat "$2"; } >"$results/$1.ktap"
 }
 
-# The series applies to the plain source by git am alone, as anybody would do it.
+# The whole stack applies to the plain source by git am alone, and so do the topics that have to without the others.
 step_plain() {
-	local repo plain=$work/plain-$BASE
-	repo=$(rig import)
-	rm -rf "$plain"
-	# Of its files those that git am writes: 80,000 are not needed for that.
-	git clone -q --shared --sparse "$repo" "$plain"
-	plain_am() (
-		cd "$plain" || exit
-		sed "s|^|$TOP/patches/$BASE/|" "$TOP/patches/$BASE/series" |
-			GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost xargs git am --no-3way
-	)
-	check "$BASE-git-am" plain_am
+	local patches entry why
+	for entry in '' $ALONE; do
+		if [ -z "$entry" ]; then
+			mapfile -t patches < <(series_patches)
+		elif why=$(alone "$entry"); then
+			mapfile -t patches <<<"$why"
+		else
+			skipped=$((skipped + 1))
+			say "skip: $BASE-git-am-$entry: $why"
+			continue
+		fi
+		check "$BASE-git-am${entry:+-$entry}" plain_am "${patches[@]}"
+	done
 }
 
 # The trees's commits give the same patches again, byte for byte.
@@ -78,7 +80,7 @@ step_refresh() {
 
 # What needs no build of make check: the text of each patch, and who is asked about it.
 step_text() {
-	WORK=$work "$TOP/scripts/check" am checkpatch codespell maintainers >"$results/$BASE-text" 2>"$log/$BASE-text.log" || true
+	WORK=$work "$TOP/scripts/check" am checkpatch codespell maintainers upstream topics >"$results/$BASE-text" 2>"$log/$BASE-text.log" || true
 	count "$BASE-text" "$(tail -n 1 "$results/$BASE-text")"
 	copy_series "$work/top"
 }

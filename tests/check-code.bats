@@ -16,6 +16,7 @@ setup() {
 	J=2
 	mkdir -p "$tree" "$log" "$results" "$TOP/tests/expect"
 	. "$PROJECT/scripts/rig.sh"
+	eval "$(grep -E '^in_vm\(\)' "$PROJECT/scripts/lib.sh")"
 	. "$PROJECT/scripts/check-code.sh"
 	cd "$tree"
 }
@@ -103,6 +104,9 @@ both() {
 	mkdir -p "$work/log"
 	touched() { echo "$1"; }
 	rig() { [ "$1" != "$breaks" ]; }
+	SELFTEST=x86/own_test
+	mkdir -p "$tree/tools/testing/selftests/kvm/x86"
+	touch "$tree/tools/testing/selftests/kvm/x86/own_test.c"
 	breaks=kernel
 	run -1 check_build 0001 arch/x86/kvm/x86.c
 	breaks=nothing
@@ -110,7 +114,7 @@ both() {
 	run -0 check_build 0001 arch/x86/kvm/x86.c
 	echo '../arch/x86/kvm/x86.c:3:1: warning: unused' >"$work/log/kselftests-9.9.log"
 	run -0 check_build 0001 arch/x86/kvm/x86.c
-	run -1 check_build 0001 tools/testing/selftests/kvm/a.c
+	run -1 check_build 0001 tools/testing/selftests/kvm/x86/a.c
 	says 'warning: unused'
 	mv "$work/log/kselftests-9.9.log" "$work/log/kernel-9.9-patched-rig.log"
 	run -1 check_build 0001 arch/x86/kvm/x86.c
@@ -133,53 +137,85 @@ both() {
 	says 'new: a.c: WARNING: bad is called'
 }
 
-# booted STATUS RESULT...: check_boot of patch 2 of 3, on a VM that ends so; the cases are a, b and c.
-booted() {
+# boots STATUS RESULT...: check_boot of the second topic of three, on a VM that ends so; the cases are a, b and c, of two programs.
+boots() {
 	vm_status=$1
 	stream=$(printf '  %s\n' "${@:2}" && echo "${kvm_clock_test:-ok 2 kvm_clock_test}")
-	patches=(0001-One.patch 0002-Two.patch 0003-Three.patch)
-	program=$work/program
-	printf '%s\n' '#!/bin/sh' 'printf "usage\n  a\n  b\n  c\n"' >"$program"
-	chmod +x "$program"
+	programs=("$work/one" "$work/two")
+	printf '%s\n' '#!/bin/sh' 'printf "usage\n  a\n  b\n"' >"$work/one"
+	printf '%s\n' '#!/bin/sh' 'printf "usage\n  c\n"' >"$work/two"
+	chmod +x "${programs[@]}"
 	rig() {
 		[ "$1" = vm ] || return 0
 		printf '%s\n' "$stream"
 		return "$vm_status"
 	}
-	code() { :; }
-	run check_boot 0002 0002-Two.patch
+	topics() { printf '%s\n' 01-one 02-two 03-three; }
+	series_patches() { printf '%s\n' "$1"/000{1,2}-a.patch; }
+	run check_boot 02-two/0002 "${patch:-02-two/0002-a.patch}"
 }
 
-@test "boot: a case fails until its patch, and passes from then on" {
-	printf '%s\n' '# text' 'b Two' 'c Three' >"$TOP/tests/expect/9.9-cured"
-	booted 1 'ok 1 a' 'ok 2 b' 'not ok 3 c'
+@test "boot: a case fails until its topic, and passes from then on" {
+	printf '%s\n' '# text' 'b two' 'c three' >"$TOP/tests/expect/9.9-cured"
+	boots 1 'ok 1 a' 'ok 2 b' 'not ok 3 c'
 	[ "$status" = 0 ]
-	booted 0 'ok 1 a' 'ok 2 b # SKIP no such thing' 'ok 3 c # SKIP no such thing'
+	patch=02-two/0001-a.patch boots 1 'not ok 1 a'
+	[ "$status" = 3 ]
+	boots 0 'ok 1 a' 'ok 2 b # SKIP no such thing' 'ok 3 c # SKIP no such thing'
 	[ "$status" = 0 ]
-	booted 1 'ok 1 a' 'not ok 2 b' 'not ok 3 c'
+	boots 1 'ok 1 a' 'not ok 2 b' 'not ok 3 c'
 	[ "$status" = 1 ]
-	says 'b fails, though patch 2 has cured it'
-	booted 1 'not ok 1 a' 'ok 2 b' 'not ok 3 c'
+	says 'b fails, though two has cured it'
+	boots 1 'not ok 1 a' 'ok 2 b' 'not ok 3 c'
 	[ "$status" = 1 ]
 	says 'a fails, though the plain base passes it'
-	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
-	says 'c passes before patch 3, which is to cure it'
-	printf '%s\n' 'b Two' '?c Three' >"$TOP/tests/expect/9.9-cured"
-	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	says 'c passes without three, which is to cure it'
+	printf '%s\n' 'b two' '?c three' >"$TOP/tests/expect/9.9-cured"
+	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 0 ]
-	printf '%s\n' 'b Two' 'c Four' >"$TOP/tests/expect/9.9-cured"
-	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	printf '%s\n' 'b two' 'c four' >"$TOP/tests/expect/9.9-cured"
+	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
-	says 'c is cured by a patch that the series does not have'
+	says 'c is cured by four, a topic that the stack does not have'
+}
+
+@test "alone: without the others a topic passes its own cases; those of others are as they are" {
+	printf '%s\n' 'b two' 'c three' >"$TOP/tests/expect/9.9-cured"
+	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	run -0 booted "$work/ktap" '' three
+	stream=$(printf '  %s\n' 'ok 1 a' 'not ok 2 b' 'ok 3 c' && echo 'ok 2 kvm_clock_test')
+	run -0 booted "$work/ktap" '' three
+	run -1 booted "$work/ktap" '' two
+	says 'b fails, though two has cured it'
+	prepare_code() { :; }
+	copy_series() { echo copied; }
+	ALONE='four two+four'
+	run -4 check_alone
+	says 'patches/9.9 has no topic four'
+	ALONE='two three'
+	alone() { echo "$1/0001-a.patch"; }
+	cut_series() { :; }
+	plain_am() { echo id; }
+	git() { echo id; }
+	mkdir -p "$work/log"
+	: >"$work/log/kernel-9.9-patched-rig.log"
+	run -1 check_alone
+	says 'two does not stand alone'
+	run ! says 'three does not stand alone'
+	stream=$(printf '  %s\n' 'ok 1 a' 'ok 2 b' 'ok 3 c' && echo 'ok 2 kvm_clock_test')
+	run -0 check_alone
+	git() { echo another; }
+	run -1 check_alone
 }
 
 @test "boot: the base's own clock test has to pass" {
 	: >"$TOP/tests/expect/9.9-cured"
-	booted 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 0 ]
 	for kvm_clock_test in 'not ok 2 kvm_clock_test' 'ok 2 kvm_clock_test # SKIP'; do
-		booted 1 'ok 1 a' 'ok 2 b' 'ok 3 c'
+		boots 1 'ok 1 a' 'ok 2 b' 'ok 3 c'
 		[ "$status" = 1 ]
 		says 'kvm_clock_test did not pass'
 	done
@@ -187,10 +223,10 @@ booted() {
 
 @test "boot: a lost VM, and one that gave half of the results" {
 	: >"$TOP/tests/expect/9.9-cured"
-	booted 125 'ok 1 a' 'ok 2 b' 'ok 3 c'
+	boots 125 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
 	says 'the VM was lost, status 125'
-	booted 0 'ok 1 a' 'ok 2 b'
+	boots 0 'ok 1 a' 'ok 2 b'
 	[ "$status" = 1 ]
-	says '2 cases gave a result'
+	says '2 cases of 3 gave a result'
 }

@@ -38,9 +38,8 @@ setup() {
 	mkdir -p "$BATS_TEST_TMPDIR/top"/{guest,tests/expect}
 	cp "$PROJECT"/tests/expect/{checkpatch,codespell} "$BATS_TEST_TMPDIR/top/tests/expect/"
 	cd "$BATS_TEST_TMPDIR/top"
-	series=$PWD/patches/9.9
+	series=$PWD/patches/9.9/01-one
 	mkdir -p "$series"
-	: >"$series/series"
 	git clone -q "$(scripts/import 2>/dev/null)" "$BATS_TEST_TMPDIR/edit"
 	git -C "$BATS_TEST_TMPDIR/edit" config user.name toy
 	git -C "$BATS_TEST_TMPDIR/edit" config user.email toy@toy.example
@@ -52,9 +51,8 @@ a_patch() {
 	local name
 	git -C "$edit" add -A
 	git -C "$edit" commit -q -m "$1" -m "${2:-Change what has to be changed, to see whether this works.}"
-	name=$(printf %04d $(($(wc -l <"$series/series") + 1)))-$(tr -cs 'A-Za-z0-9\n' - <<<"$1").patch
+	name=$(printf %04d $(($(find "$series" -name '*.patch' | wc -l) + 1)))-$(tr -cs 'A-Za-z0-9\n' - <<<"$1").patch
 	git -C "$edit" format-patch -1 --stdout --zero-commit --no-signature --full-index >"$series/$name"
-	echo "$name" >>"$series/series"
 }
 
 good_patch() {
@@ -87,21 +85,22 @@ row() {
 	good_patch 3
 	sed -i 's/^int line_20;/int line_20; /' "$edit/arch/x86/kvm/x86.c"
 	a_patch "KVM: x86: Add a blank"
-	run -1 scripts/check checkpatch
-	says "0002-KVM-x86-Add-a-blank                                     FAIL"
-	grep -q 'objection: .*ERROR:TRAILING_WHITESPACE' "$BUILD/log/check/9.9/0002-checkpatch.log"
+	run -1 --separate-stderr scripts/check checkpatch
+	row 2 FAIL
+	output+=$stderr
+	grep -q 'objection: .*ERROR:TRAILING_WHITESPACE' "$BUILD/log/check/9.9/01-one/0002-checkpatch.log"
 	says "1 passed, 1 failed, 0 skipped"
 	: >tests/expect/checkpatch
 	run -1 scripts/check checkpatch
-	grep -q 'objection: .*ERROR:MISSING_SIGN_OFF' "$BUILD/log/check/9.9/0001-checkpatch.log"
+	grep -q 'objection: .*ERROR:MISSING_SIGN_OFF' "$BUILD/log/check/9.9/01-one/0001-checkpatch.log"
 	says "0 passed, 2 failed, 0 skipped"
 }
 
 @test "checkpatch: an excuse is for the patches that it names" {
 	good_patch 3
-	echo 'MISSING_SIGN_OFF 0002-*' >tests/expect/checkpatch
+	echo 'MISSING_SIGN_OFF */0002-*' >tests/expect/checkpatch
 	run -1 scripts/check checkpatch
-	echo 'MISSING_SIGN_OFF 0001-*' >tests/expect/checkpatch
+	echo 'MISSING_SIGN_OFF */0001-*' >tests/expect/checkpatch
 	run -0 scripts/check checkpatch
 }
 
@@ -113,7 +112,7 @@ row() {
 	run -1 --separate-stderr scripts/check checkpatch
 	row 1 FAIL
 	row 2 ok
-	grep -q 'objection: .*ERROR:GIT_COMMIT_ID' "$BUILD/log/check/9.9/0001-checkpatch.log"
+	grep -q 'objection: .*ERROR:GIT_COMMIT_ID' "$BUILD/log/check/9.9/01-one/0001-checkpatch.log"
 }
 
 @test "codespell: in the changelog, and in what is added; what was there before is another's" {
@@ -127,8 +126,8 @@ row() {
 	row 1 FAIL
 	row 2 FAIL
 	row 3 ok
-	grep -q 'teh ==> the' "$BUILD/log/check/9.9/0001-codespell.log"
-	grep -q 'becuase ==> because' "$BUILD/log/check/9.9/0002-codespell.log"
+	grep -q 'teh ==> the' "$BUILD/log/check/9.9/01-one/0001-codespell.log"
+	grep -q 'becuase ==> because' "$BUILD/log/check/9.9/01-one/0002-codespell.log"
 	says "1 passed, 2 failed, 0 skipped"
 }
 
@@ -145,8 +144,8 @@ row() {
 	row 2 FAIL
 	row 3 -
 	row 4 ok
-	grep -q 'kvm@vger.kernel.org is not named for lib/file' "$BUILD/log/check/9.9/0001-maintainers.log"
-	grep -q 'x86@kernel.org is not named for arch/x86/include/asm/pvclock.h' "$BUILD/log/check/9.9/0002-maintainers.log"
+	grep -q 'kvm@vger.kernel.org is not named for lib/file' "$BUILD/log/check/9.9/01-one/0001-maintainers.log"
+	grep -q 'x86@kernel.org is not named for arch/x86/include/asm/pvclock.h' "$BUILD/log/check/9.9/01-one/0002-maintainers.log"
 	# The series's own MAINTAINERS counts.
 	sed -i 's/^KVM$/&\nL:	x86@kernel.org/' "$edit/MAINTAINERS"
 	a_patch "MAINTAINERS: Add x86"
@@ -185,9 +184,56 @@ row() {
 	row 4 ok ok
 	row 5 ok -
 	[ "${lines[-1]}" = "7 passed, 2 failed, 0 skipped" ]
-	grep -q 'warning: int odd' "$BUILD/log/check/9.9/0003-build.log"
+	grep -q 'warning: int odd' "$BUILD/log/check/9.9/01-one/0003-build.log"
 	# What was cut is whole again.
 	run -0 scripts/check am
+}
+
+@test "upstream: its line is checked where there is one, and has to be there in the topic upstream" {
+	good_patch 3
+	sed -i 's/^int line_4;/int four;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 4" 'Upstream: 5d6d6a7d7e66 (v6.8)'
+	sed -i 's/^int line_5;/int five;/' "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Rename line 5" 'upstream: 5d6d6a7d7e66 in v6.8'
+	run -1 --separate-stderr scripts/check upstream
+	row 1 -
+	row 2 ok
+	row 3 FAIL
+	mv "$series" "${series%-one}-upstream"
+	run -1 --separate-stderr scripts/check upstream
+	row 1 FAIL
+	row 2 ok
+}
+
+@test "topics: what each has, beside its bounds; TOPIC picks topics" {
+	good_patch 3
+	series=${series%/*}/02-epoch
+	mkdir "$series"
+	echo text >"$series/cover"
+	git -C "$edit" checkout -q HEAD^
+	git -C "$edit" checkout -q -
+	{ cat "$edit/arch/x86/kvm/x86.c"; printf '%s\n' 'u64 two(void)' '{' '	ktime_get();' '	return ktime_get_real_ns();' '}' \
+		'void one(int a,' '	int b)' '{' '	/* ktime_get() */' '	more(get_kvmclock_base_ns());' '}' 'int none(void);'; } >"$edit/new"
+	mv "$edit/new" "$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Add clocks"
+	run -1 --separate-stderr scripts/check topics
+	[[ ${lines[1]} =~ ^9.9\ 01-one\ +1\ of\ 8\ patches\ +1\ of\ 150\ added\ +1\ removed,\ no\ cover\ BEYOND$ ]]
+	[[ ${lines[2]} =~ ^9.9\ 02-epoch\ +1\ of\ 7\ patches\ +12\ of\ 60\ added\ +0\ removed$ ]]
+	[ "${lines[3]}" = "9.9 lines added minus removed: 12" ]
+	[ "${lines[4]}" = "9.9 functions that read or derive a clock: 2 of 10: one two" ]
+	echo text >"${series%/*}/01-one/cover"
+	run -0 scripts/check topics
+	seq 61 | sed 's/^/int more_/; s/$/;/' >>"$edit/arch/x86/kvm/x86.c"
+	a_patch "KVM: x86: Add lines"
+	run -1 scripts/check topics
+	says "73 of 60 added BEYOND"
+	TOPIC=epoch run -0 --separate-stderr scripts/check am
+	[[ ${lines[1]} = 02-epoch/0001-* && ${lines[2]} = 02-epoch/0002-* ]]
+	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
+	TOPIC='one epoch' PATCHES=1 run -0 --separate-stderr scripts/check am
+	[[ ${lines[1]} = 01-one/0001-* && ${lines[2]} = 02-epoch/0001-* ]]
+	TOPIC=two run -2 scripts/check am
+	says "TOPIC=two is unknown; use one of: one epoch all"
 }
 
 @test "PATCHES picks by number, range and pattern" {
@@ -195,12 +241,12 @@ row() {
 		good_patch $n
 	done
 	PATCHES='2 4' run -0 --separate-stderr scripts/check am
-	[[ ${lines[1]} = 0002-* && ${lines[2]} = 0004-* ]]
+	[[ ${lines[1]} = 01-one/0002-* && ${lines[2]} = 01-one/0004-* ]]
 	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
 	PATCHES='2-3' run -0 --separate-stderr scripts/check am
-	[[ ${lines[1]} = 0002-* && ${lines[2]} = 0003-* ]]
+	[[ ${lines[1]} = 01-one/0002-* && ${lines[2]} = 01-one/0003-* ]]
 	PATCHES='*-line-3.patch' run -0 --separate-stderr scripts/check am
-	[[ ${lines[1]} = 0001-* ]]
+	[[ ${lines[1]} = 01-one/0001-* ]]
 	[ "${lines[-1]}" = "1 passed, 0 failed, 0 skipped" ]
 }
 
@@ -208,7 +254,7 @@ row() {
 	run -2 scripts/check nonsense
 	says "STEP=nonsense is unknown"
 	run -2 scripts/check am
-	says "patches/9.9/series names no patch"
+	says "patches/9.9 has no patch"
 	good_patch 3
 	PATCHES=7 run -2 scripts/check am
 	says 'PATCHES="7" names none of the 1 patches'
