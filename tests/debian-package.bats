@@ -18,8 +18,8 @@ setup() {
 	top "$BATS_TEST_TMPDIR/top"
 	cd "$BATS_TEST_TMPDIR/top" || return
 	echo SELFTEST=x86/toy_test >>bases/9.9
-	printf '%s\n' 0001-Zwei.patch 0002-Eins.patch >patches/9.9/series
-	touch patches/9.9/000{1-Zwei,2-Eins}.patch
+	mkdir patches/9.9/0{1-one,2-two}
+	touch patches/9.9/{01-one/0001-Zwei,02-two/0001-Eins}.patch
 	echo a >"$MADE/toy.dsc"
 	script fetch-source 'echo "$MADE/toy.dsc"'
 	# Debian's own patches are in the list, too, before ours and after.
@@ -95,7 +95,7 @@ need_no_space() { sed -i 's/^	need_space .*/	:/' scripts/debian-package; }
 	[ "${#lines[@]}" = 1 ]
 	run -2 scripts/debian-package a b
 	[ "${#lines[@]}" = 1 ]
-	echo 0003-Drei.patch >>patches/9.9/series
+	touch patches/9.9/02-two/0002-Drei.patch
 	run -2 scripts/debian-package
 	says "names 2 patches of ours, patches/9.9 has 3"
 }

@@ -13,7 +13,7 @@ setup() {
 	variables
 	top "$BATS_TEST_TMPDIR/top"
 	cd "$BATS_TEST_TMPDIR/top" || return
-	mkdir -p guest tests/mutants/9.9/with patches/9.9/01-toy
+	mkdir -p guest tests/mutants/9.9/with patches/9.9/0{1-one,2-two}
 	echo 'SELFTEST=x86_64/toy_test' >>bases/9.9
 	export MADE=$BATS_TEST_TMPDIR/made
 	script kernel '
@@ -58,10 +58,10 @@ setup() {
 # script NAME TEXT: a stand-in for scripts/NAME.
 script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"scripts/$1"; }
 
-# mutant NAME FIELDS OLD NEW [TOPIC]: line OLD of the file becomes NEW.
+# mutant NAME FIELDS OLD NEW: line OLD of the file becomes NEW.
 mutant() {
 	{
-		printf 'A toy.\n\nTopic: %s\n%s\n---\n' "${5:-toy}" "$2"
+		printf 'A toy.\n\n%s\n%s\n---\n' "$2" "${topic-Topic: one}"
 		diff_of "$3" "$4"
 	} >"tests/mutants/9.9/$1.patch"
 }
@@ -91,6 +91,26 @@ refused() {
 	[[ ${lines[1]} =~ ^two\ .*\ s\ \ caught\ by\ adds,\ counts$ ]]
 	[ "${lines[2]}" = "2 passed, 0 failed, 0 skipped" ]
 	[ "${#lines[@]}" = 3 ]
+}
+
+@test "cases of several programs; TOPIC picks the mutants of a topic" {
+	sed 's/adds/subtracts/; s/counts/divides/; s/^exit 0/[ "$2" = subtracts ] || exit 3/' "$MADE/toy_test" >"$MADE/two_test"
+	chmod +x "$MADE/two_test"
+	script kselftests 'printf "%s\n" "$MADE/toy_test" "$MADE/two_test"'
+	mutant one 'Kills: adds, subtracts' 2 'adds fails\nsubtracts fails'
+	topic='Topic: two' mutant two 'Kills: adds' 2 'adds fails'
+	run -0 --separate-stderr scripts/mutants
+	[[ ${lines[0]} =~ ^one\ +one\ +[0-9]+\ s\ \ caught\ by\ adds,\ subtracts$ ]]
+	[[ ${lines[1]} =~ ^two\ +two\ +[0-9]+\ s\ \ caught\ by\ adds$ ]]
+	TOPIC=two run -0 --separate-stderr scripts/mutants
+	[[ ${lines[0]} = two\ * ]]
+	[ "${lines[-1]}" = "1 passed, 0 failed, 0 skipped" ]
+	topic='Topic: three' mutant three 'Kills: adds' 2 'adds fails'
+	run -2 scripts/mutants
+	says "three.patch: Topic: three is no topic of patches/9.9"
+	topic='' mutant three 'Kills: adds' 2 'adds fails'
+	run -2 scripts/mutants
+	says "three.patch: Topic:  is no topic of patches/9.9"
 }
 
 @test "-l lists the names, a NAME picks" {
@@ -223,16 +243,12 @@ refused() {
 	mutant one 'Kills: subtracts' 2 'adds fails'
 	run scripts/mutants
 	refused "mutant one: Kills: subtracts, but no test of the series has such a case"
-	mutant one 'Kills: adds' 2 'adds fails' other
-	run scripts/mutants
-	refused "Topic: other is no topic of patches/9.9; there are: toy"
 }
 
-@test "a case is run by the program that has it" {
-	script kselftests 'echo "$MADE"/toy_test; echo "$MADE"/other_test'
-	sed 's/adds/more/; s/counts/other/' "$MADE/toy_test" >"$MADE/other_test"
-	chmod +x "$MADE/other_test"
-	mutant one 'Kills: adds, other' 2 'adds fails\nother fails'
-	run --separate-stderr -0 scripts/mutants
-	[[ "${lines[0]}" == "one "*" toy "*"caught by adds, other" ]]
+@test "PROGRAM is run instead of the series' selftest" {
+	mutant one 'Kills: adds' 2 'adds fails'
+	sed 's/counts/other/' "$MADE/toy_test" >"$MADE/mine"
+	chmod +x "$MADE/mine"
+	mutant one 'Kills: other' 2 'other fails'
+	PROGRAM=$MADE/mine run -0 scripts/mutants
 }

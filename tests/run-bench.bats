@@ -150,6 +150,7 @@ rig_boots() { grep -c . "$top/boots"; }
 @test "every job of the list has its command, and every case of the bench is in one" {
 	make -s -C bench OUT="$top/real" "$top/real/kvm-clock-bench"
 	FULL='' TRIES=4 BUSY=1 AGE=1 program=$top/real/kvm-clock-bench selftest=test
+	eval "$(grep -E '^in_vm\(\)' scripts/lib.sh)"
 	. scripts/bench-jobs.sh
 	all=
 	for name in $job_names full full_loaded; do
