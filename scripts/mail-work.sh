@@ -34,7 +34,7 @@ open_work() {
 	mkdir -p "$work"/{Documentation,arch,drivers,fs,include,init,ipc,kernel,lib,scripts}
 	{
 		printf '%s\n' '/*' '!/*/' '/scripts/*' '!/scripts/*/'
-		sed -n 's|^+++ b/|/|p; s|^--- a/|/|p; s/^rename \(from\|to\) /\//p' "${patches[@]/#/$source/}"
+		sed -n 's|^+++ b/|/|p; s|^--- a/|/|p; s/^rename \(from\|to\) /\//p' "${below[@]}" "${patches[@]}"
 	} >"$work/.git/info/sparse-checkout"
 }
 
@@ -47,6 +47,24 @@ conflict() {
 	echo "${files:-an unknown file}"
 }
 
+# left_out START PATCH...: those that START of LINUX has, by the commit in their line `Upstream:` or by their subject.
+left_out() {
+	local start=$1 patch subject commit known
+	local -A subjects=()
+	shift
+	for patch; do
+		subjects[$patch]=$(git mailinfo -b /dev/null /dev/null <"$patch" | sed -n 's/^Subject: \(\[PATCH\] \)\?//p')
+	done
+	known=$(git -C "$LINUX" log --format=%s -F "${subjects[@]/#/--grep=}" "$start")
+	for patch; do
+		commit=$(sed '/^---$/q' "$patch" | sed -n 's/^Upstream: \([0-9a-f]*\) .*/\1/p')
+		if grep -qxF -- "${subjects[$patch]}" <<<"$known" ||
+			{ [ -n "$commit" ] && git -C "$LINUX" merge-base --is-ancestor "$commit" "$start" 2>/dev/null; }; then
+			echo "$patch"
+		fi
+	done
+}
+
 # apply START WAY WHAT PATCH...: the commit after them; WAY is how far git am may go for it, WHAT they are applied to. Our own
 # patches have nothing in front of their subject but [PATCH]; anybody else's git am takes off all that is in brackets there.
 keep=--keep-non-patch
@@ -54,6 +72,7 @@ apply() {
 	local start=$1 way=$2 what=$3 log=$log/am$2.log name
 	shift 3
 	in_work checkout -q -f --detach "$start"
+	[ $# != 0 ] || { echo "$start"; return; }
 	# shellcheck disable=SC2086 # keep can be nothing
 	if ! in_work am "$way" --committer-date-is-author-date --no-scissors --whitespace=nowarn --no-gpg-sign $keep "$@" >"$log" 2>&1; then
 		name=$(in_work rev-parse --git-path rebase-apply/next)
@@ -61,7 +80,7 @@ apply() {
 		die "${!name#"$TOP/"} does not apply to $what, conflict in $(conflict "$log"): mend that patch, or choose another commit (log $log)"
 	fi
 	name=$(grep -B 9 'Patch already applied' "$log" | sed -n 's/^Applying: //p' | tail -n 1)
-	[ -z "$name" ] || die "the patch \"$name\" is in $what already: take it out of patches/$BASE (log $log)"
+	[ -z "$name" ] || die "the patch \"$name\" is in $what already: take it out of patches/$BASE/$folder (log $log)"
 	[ "$(in_work rev-list --count "$start..HEAD")" = $# ] || die "git am left a patch out (log $log)"
 	in_work rev-parse HEAD
 }
@@ -89,28 +108,24 @@ official() {
 previous() {
 	local from=$PREVIOUS start=$start tip known
 	link=
-	[ -n "$from" ] || from=$BUILD/mail/$BASE-v$((VERSION - 1))
+	[ -n "$from" ] || from=$BUILD/mail/$BASE-$TOPIC-v$((VERSION - 1))
 	if [ -d "$from" ]; then
 		from=$(realpath "$from")
 		link=$(sed -n '1s/.*<\(.*\)>.*/\1/p' "$from/sent" 2>/dev/null) || true
 	else
 		[ -n "$PREVIOUS" ] || die "VERSION=$VERSION needs the version before: PREVIOUS=a revision of this project, or a folder of mails ($from does not exist)"
 		mkdir "$work/.git/previous"
-		from_git() { git -C "$TOP" archive "$1" "patches/$BASE" | tar -x -C "$work/.git/previous"; }
 		tip=$(git -C "$TOP" rev-parse -q --verify "$PREVIOUS^{commit}") || tip=no-commit
-		from_git "$tip" 2>/dev/null ||
-			die "PREVIOUS=$PREVIOUS is no folder, and no revision of this project that has patches/$BASE"
-		from=$work/.git/previous/patches/$BASE
+		from=$(git -C "$TOP" ls-tree --name-only "$tip" "patches/$BASE/" 2>/dev/null | grep -x "patches/$BASE/..-$TOPIC") ||
+			die "PREVIOUS=$PREVIOUS is no folder, and no revision of this project that has topic $TOPIC in patches/$BASE"
+		git -C "$TOP" archive "$tip" "$from" | tar -x -C "$work/.git/previous"
+		from=$work/.git/previous/$from
 	fi
-	if [ -e "$from/series" ]; then
-		mapfile -t known < <(sed 's/#.*//; s/[[:space:]]*$//; /^$/d' "$from/series")
-	else
-		mapfile -t known < <(cd "$from" && find . -name '*.patch' ! -name '*0000-*' -printf '%P\n' | LC_ALL=C sort)
-		tip=$(find "$from" -name '*0000-*' -exec sed -n 's/^base-commit: //p' {} + | sed -n 1p)
-		if [ -n "$tip" ] && [ "$tip" != "$start" ] && [ -n "$LINUX" ] && git -C "$LINUX" cat-file -e "$tip^{commit}" 2>/dev/null; then
-			take "$tip"
-			start=$tip
-		fi
+	mapfile -t known < <(cd "$from" && find . -name '*.patch' ! -name '*0000-*' -printf '%P\n' | LC_ALL=C sort)
+	tip=$(find "$from" -name '*0000-*' -exec sed -n 's/^base-commit: //p' {} + | sed -n 1p)
+	if [ -n "$tip" ] && [ "$tip" != "$start" ] && [ -n "$LINUX" ] && git -C "$LINUX" cat-file -e "$tip^{commit}" 2>/dev/null; then
+		take "$tip"
+		start=$tip
 	fi
 	[ ${#known[@]} -gt 0 ] || die "PREVIOUS=$PREVIOUS holds no patches"
 	tip=$(apply "$start" -3 "the commit that version $((VERSION - 1)) is compared on" "${known[@]/#/$from/}")

@@ -56,8 +56,9 @@ setup_file() {
 	change arch/x86/kvm/x86.c 10 'int ten;' $'KVM: x86: Make ten\n\nWith a body.\n\nLink: https://example/1'
 	change manual 5 five $'Manual: Say five\n\nReported-by: Pat Reporter <pat@users.example>\nCc: Sam Åsen <sam@users.example>'
 	change arch/x86/kvm/x86.c 30 'int thirty;' $'KVM: x86: Make thirty \xe2\x80\x93 at last\n\nIn 30 \xc2\xb5s.'
+	git -C "$tree" branch numbers
 	scripts/refresh
-	printf 'Subject: KVM: x86: Make numbers\n\nThe line of the toy.\n\nMore of it.\n' >patches/9.9/cover
+	printf 'Subject: KVM: x86: Make numbers\n\nThe line of the toy.\n\nMore of it.\n' >patches/9.9/01-numbers/cover
 	rm -rf "$BUILD"
 }
 
@@ -70,8 +71,8 @@ setup() {
 	cp -r "$BATS_FILE_TMPDIR/top" "$BATS_TEST_TMPDIR/top"
 	cd "$BATS_TEST_TMPDIR/top"
 	git init -q .
-	series=$PWD/patches/9.9
-	mails=$BUILD/mail/9.9-v1
+	series=$PWD/patches/9.9/01-numbers
+	mails=$BUILD/mail/9.9-numbers-v1
 	cover=$mails/0000-cover-letter.patch
 }
 
@@ -241,25 +242,26 @@ upstream() {
 
 @test "mail: no cover letter, or none that is one" {
 	mv "$series/cover" "$BATS_TEST_TMPDIR/cover"
-	refused "patches/9.9/cover does not exist"
+	refused "patches/9.9/01-numbers/cover does not exist"
 	for text in '' 'Subject: only' 'Subject:\n\ntext' 'no subject\n\ntext' 'Subject: x\ntext at once\n\ntext' 'Subject: x\n\n  \n'; do
 		printf %b "$text" >"$series/cover"
-		refused "patches/9.9/cover is no cover letter"
+		refused "patches/9.9/01-numbers/cover is no cover letter"
 	done
 	printf 'Subject: x\n\ntext \xff\n' >"$series/cover"
-	refused "patches/9.9/cover is not UTF-8"
+	refused "patches/9.9/01-numbers/cover is not UTF-8"
 }
 
 @test "mail: no series, or one that is not whole" {
-	: >"$series/series"
-	refused "patches/9.9/series names no patch"
-	(cd "$series" && ls ./*.patch && echo gone.patch) | sed 's|^./||' >"$series/series"
-	refused "patches/9.9/gone.patch does not exist"
-	sed -i /gone/d "$series/series"
+	mv "$series" "$BATS_TEST_TMPDIR/away"
+	refused "patches/9.9 has no topic"
+	mkdir "$series"
+	cp "$BATS_TEST_TMPDIR/away/cover" "$series"
+	refused "patches/9.9/01-numbers has no patch"
+	mv "$BATS_TEST_TMPDIR/away"/*.patch "$series"
 	sed -i 's/^With a body/Signed-off-by: Somebody <else@localhost>/' "$series"/0001*
-	refused "patches/9.9/0001-KVM-x86-Make-ten.patch has a Signed-off-by: of its own"
+	refused "patches/9.9/01-numbers/0001-KVM-x86-Make-ten.patch has a Signed-off-by: of its own"
 	sed -i -e 's/^Signed-off-by.*/With a body./' -e 's/^-int line_10;/-int line_1x;/' "$series"/0001*
-	refused "patches/9.9/0001-KVM-x86-Make-ten.patch does not apply to linux-source-9.9, conflict in arch/x86/kvm/x86.c"
+	refused "patches/9.9/01-numbers/0001-KVM-x86-Make-ten.patch does not apply to linux-source-9.9, conflict in arch/x86/kvm/x86.c"
 }
 
 @test "mail: hostile subjects are data, or refused" {
@@ -268,13 +270,13 @@ upstream() {
 	refused "git am makes something else of the mails than what is in the series"
 	says "Make ten"
 	subject "KVM: $(printf '\342\200\256')net ekaM"
-	refused "patches/9.9 has characters in its subject that are not visible"
+	refused "patches/9.9/01-numbers has characters in its subject that are not visible"
 	subject "KVM: $(printf '\033')[2J"
-	refused "patches/9.9 has characters in its subject that are not visible"
+	refused "patches/9.9/01-numbers has characters in its subject that are not visible"
 	subject "KVM: $(printf 'x%.0s' $(seq 1100))"
 	refused "0001-KVM-$(printf 'x%.0s' $(seq 48)).patch has a header line of more than 998 bytes"
 	printf 'Subject: KVM: \342\200\213zero width\n\ntext\n' >"$series/cover"
-	refused "patches/9.9/cover has characters in its subject that are not visible"
+	refused "patches/9.9/01-numbers/cover has characters in its subject that are not visible"
 	printf 'Subject: KVM: \344\275\240\345\245\275 `touch pwned` $(touch pwned) "; touch pwned; " ..\\/..\\/x --output=y %%s\n\nFrom nobody\ntext\n' >"$series/cover"
 	subject 'KVM: `touch pwned` $(touch pwned) "; touch pwned; " ..\/..\/x --output=y %s, Bcc: x@users.example \&c.'
 	server
@@ -308,7 +310,7 @@ upstream() {
 	[ "$status" = 2 ]
 	says "error: get_maintainer.pl has no answer for $BUILD/mail/new/0001-KVM-x86-Make-ten.patch, status 1"
 	[ ! -e "$mails" ]
-	grep -l manual "$series"/*.patch | xargs -n 1 basename >"$series/series"
+	rm "$series"/000[13]*
 	scripts/mail
 	sed -i 's|b/manual|b/empty|; s|a/manual|a/empty|; s/^@@.*/@@ -0,0 +1 @@/; /^[ -][0-9]/d' "$series"/0002*
 	rm -r "$mails"
@@ -336,8 +338,8 @@ upstream() {
 	sed -i 's/^+int thirty;/+int THIRTY;/' "$series"/0003*
 	VERSION=2 run --separate-stderr scripts/mail
 	[ "$status" = 0 ]
-	[ "$output" = "$BUILD/mail/9.9-v2" ]
-	cover=$BUILD/mail/9.9-v2/v2-0000-cover-letter.patch
+	[ "$output" = "$BUILD/mail/9.9-numbers-v2" ]
+	cover=$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch
 	[ "$(header Subject "$cover")" = "[PATCH 9.9 v2 0/3] KVM: x86: Make numbers" ]
 	sed -n '/files changed/,$p' "$cover" >"$BATS_TEST_TMPDIR/range-diff"
 	grep -qx 'Range-diff against v1:' "$BATS_TEST_TMPDIR/range-diff"
@@ -352,14 +354,14 @@ upstream() {
 @test "version: PREVIOUS= a revision of this project, or a folder" {
 	project v1
 	sed -i 's/^+int thirty;/+int THIRTY;/' "$series"/0003*
-	sed -i 1d "$series/series"
+	rm "$series"/0001*
 	project v2
 	VERSION=3 PREVIOUS=v1 scripts/mail
-	cover=$BUILD/mail/9.9-v3/v3-0000-cover-letter.patch
+	cover=$BUILD/mail/9.9-numbers-v3/v3-0000-cover-letter.patch
 	grep -qx 'Range-diff against v2:' "$cover"
 	grep -qE '^1:  [0-9a-f]+ < -:  -+ KVM: x86: Make ten$' "$cover"
 	grep -qE '^ +\+\+int THIRTY;$' "$cover"
-	cp -r "$BATS_FILE_TMPDIR/top/patches/9.9" "$BATS_TEST_TMPDIR/old"
+	cp -r "$BATS_FILE_TMPDIR/top/patches/9.9/01-numbers" "$BATS_TEST_TMPDIR/old"
 	rm -r "$BUILD/mail"
 	cd "$BATS_TEST_TMPDIR"
 	VERSION=3 PREVIOUS=old top/scripts/mail
@@ -415,8 +417,8 @@ upstream() {
 	says "$mails was sent already: the next version is VERSION=2"
 	received 4
 	VERSION=2 scripts/mail
-	grep -qxF "v1: https://lore.kernel.org/r/$(header Message-Id "$inbox/0001.eml" | tr -d '<>')" "$BUILD/mail/9.9-v2/v2-0000-cover-letter.patch"
-	[ -z "$(header In-Reply-To "$BUILD/mail/9.9-v2/v2-0000-cover-letter.patch")" ]
+	grep -qxF "v1: https://lore.kernel.org/r/$(header Message-Id "$inbox/0001.eml" | tr -d '<>')" "$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch"
+	[ -z "$(header In-Reply-To "$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch")" ]
 }
 
 @test "send: a server that gives up in the middle; the rest follows, each mail once, in the same thread" {
@@ -530,9 +532,9 @@ upstream() {
 	ONTO=v9.9 scripts/mail
 	grep -q "^base-commit: $(git -C "$LINUX" rev-parse v9.9)" "$cover"
 	# Where the version before would not even apply.
-	sed -i '$d' "$series/series"
+	rm "$series"/0003*
 	VERSION=2 ONTO=origin/conflict scripts/mail
-	cover=$BUILD/mail/9.9-v2/v2-0000-cover-letter.patch
+	cover=$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch
 	grep -q "^base-commit: $(git -C "$LINUX" rev-parse origin/conflict)" "$cover"
 	grep -qE '^2:  [0-9a-f]+ = 2:  [0-9a-f]+ Manual: Say five$' "$cover"
 	grep -qE '^3:  [0-9a-f]+ < -:  -+ KVM: x86: Make thirty' "$cover"
@@ -540,17 +542,65 @@ upstream() {
 
 @test "onto: conflicts are named by patch and file" {
 	upstream
-	ONTO=origin/conflict refused "patches/9.9/0003-KVM-x86-Make-thirty-at-last.patch does not apply to origin/conflict ($(git -C "$LINUX" rev-parse origin/conflict)), conflict in arch/x86/kvm/x86.c:"
+	ONTO=origin/conflict refused "patches/9.9/01-numbers/0003-KVM-x86-Make-thirty-at-last.patch does not apply to origin/conflict ($(git -C "$LINUX" rev-parse origin/conflict)), conflict in arch/x86/kvm/x86.c:"
 	log=$(grep -o '(log [^)]*' <<<"$output" | cut -c6-)
 	grep -q 'int other_30;' "$log"
 	git -C "$LINUX" rm -q manual
 	git -C "$LINUX" -c user.name=a -c user.email=a@localhost commit -qm 'No manual'
-	refused "patches/9.9/0002-Manual-Say-five.patch does not apply to HEAD ($(git -C "$LINUX" rev-parse HEAD)), conflict in manual:"
+	refused "patches/9.9/01-numbers/0002-Manual-Say-five.patch does not apply to HEAD ($(git -C "$LINUX" rev-parse HEAD)), conflict in manual:"
 }
 
 @test "onto: a patch that is there already" {
 	upstream
 	ONTO=origin/has-ten refused 'the patch "KVM: x86: Make ten" is in origin/has-ten'
+}
+
+@test "onto: what is there by subject or by the commit of its line Upstream: is left out" {
+	upstream
+	local up=$BATS_TEST_TMPDIR/upstream
+	up checkout -q next
+	sed -i '20s/.*/int twenty;/' "$BATS_TEST_TMPDIR/upstream/arch/x86/kvm/x86.c"
+	sed -i '5s/.*/five/' "$BATS_TEST_TMPDIR/upstream/manual"
+	up commit -qam 'Manual: Say five'
+	git -C "$LINUX" fetch -q
+	sed -i 's/^With a body./&\n\nUpstream: 123456789012 (queued)/' "$series"/0001*
+	ONTO=origin/next scripts/mail
+	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-ten.patch 0002-KVM-x86-Make-thirty-at-last.patch" ]
+	sed -i "s/123456789012/$(git -C "$LINUX" rev-parse --short=12 origin/next)/" "$series"/0001*
+	ONTO=origin/next run -0 scripts/mail
+	says "origin/next has patches/9.9/01-numbers/0001-KVM-x86-Make-ten.patch: left out"
+	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-thirty-at-last.patch" ]
+	rm "$series"/0003*
+	rm -r "$mails"
+	ONTO=origin/next refused "origin/next of LINUX=$LINUX has every patch of topic numbers"
+}
+
+@test "TOPIC: the others go below it, unless it needs none or few of them; the default is epoch" {
+	TOPIC=two run -2 scripts/mail
+	says "TOPIC=two is unknown; use one of: numbers all"
+	mkdir patches/9.9/0{0-upstream,2-epoch}
+	mv "$series"/0001* patches/9.9/00-upstream/
+	mv "$series"/0003* patches/9.9/02-epoch/
+	cp "$series/cover" patches/9.9/02-epoch/
+	TOPIC=upstream run -2 scripts/mail
+	says "TOPIC=upstream is what upstream has already"
+	mails=$BUILD/mail/9.9-epoch-v1
+	scripts/mail
+	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-thirty-at-last.patch" ]
+	grep -q '^@@ -27,7 +27,7 @@ int line_26;' "$mails"/0001*
+	echo 'ALONE="numbers upstream+epoch"' >>bases/9.9
+	sed -i 's/^ 4$/ 44/' patches/9.9/01-numbers/0002*
+	scripts/mail
+	TOPIC=numbers run -2 scripts/mail
+	says "patches/9.9/01-numbers/0002-Manual-Say-five.patch does not apply"
+}
+
+@test "more than fifteen patches are not posted at once" {
+	for n in $(seq 1 14); do
+		sed "s/int ten;/int ten_$n;/; s/line_10;/ten_$((n - 1));/; s/Make ten/Make ten $n/" "$series"/0001* >"$series/1$(printf %03d "$n")-more.patch"
+	done
+	sed -i 's/ten_0;/ten;/' "$series"/1001*
+	refused "topic numbers has 17 patches: at most 15 or so are posted at once (Documentation/process/submitting-patches.rst)"
 }
 
 @test "onto: a commit of nobody's but the user's own is no base-commit; nor is an imported source" {
@@ -600,14 +650,14 @@ upstream() {
 		*ONTO=*) grep -q '^base-commit: ' "$cover" ;;
 		*SEND=1*) received 4 ;;
 		*VERSION=2*)
-			[ "$(tail -n 1 "$BATS_TEST_TMPDIR/out.$n")" = "$BUILD/mail/9.9-v2" ]
-			grep -q '^Range-diff against v1:$' "$BUILD"/mail/9.9-v2/*cover*
+			[ "$(tail -n 1 "$BATS_TEST_TMPDIR/out.$n")" = "$BUILD/mail/9.9-numbers-v2" ]
+			grep -q '^Range-diff against v1:$' "$BUILD"/mail/9.9-numbers-v2/*cover*
 			;;
 		"make mail"*) [ "$(tail -n 1 "$BATS_TEST_TMPDIR/out.$n")" = "$mails" ] ;;
 		esac
 	done < <(sed -n '/^```$/,/^```$/{/^```$/!p}' "$PROJECT/docs/submitting.md")
 	[ "$n" = 9 ]
 	grep -q 'From: .*Your Name.* <you@your.domain>' "$inbox/0001.eml"
-	[ -e "$BUILD/mail/9.9-v1/dry-run.log" ]
-	[ "$(wc -l <"$BUILD/mail/9.9-v1/sent")" = 4 ]
+	[ -e "$BUILD/mail/9.9-numbers-v1/dry-run.log" ]
+	[ "$(wc -l <"$BUILD/mail/9.9-numbers-v1/sent")" = 4 ]
 }
