@@ -5,7 +5,7 @@
 setup() {
 	top=$(cd "$(dirname "$BATS_TEST_FILENAME")/.." && pwd)
 	copy=$BATS_TEST_TMPDIR/top
-	mkdir -p "$copy/docs" "$copy/patches/6.1"
+	mkdir -p "$copy/docs" "$copy/patches/6.1/01-one"
 	cp -r "$top/scripts" "$copy/"
 	cat >"$copy/docs/measured.json" <<-'EOF'
 		{"environment": {"6.1-stock": {"qemu": "7.2", "accel": "tcg", "cpus": 2}, "6.1-patched": {}},
@@ -13,7 +13,7 @@ setup() {
 		["kernel", "kernel", {"6.1-stock": "a", "6.1-patched": "b"}],
 		["guest_noclock", "nobody measured this", {}]], "k": []}
 	EOF
-	printf 'Subject: s\n\nWhat.\n\nMeasured by hand:\n\nold 1 2\n\nNot tested.\n' >"$copy/patches/6.1/cover"
+	printf 'Subject: s\n\nWhat.\n\nMeasured by hand:\n\nold 1 2\n\nNot tested.\n' >"$copy/patches/6.1/01-one/cover"
 }
 
 @test "the cover letters say what docs/measured.json does" {
@@ -23,7 +23,7 @@ setup() {
 
 @test "the table is put where the old one was, and the prose stays" {
 	"$copy/scripts/covers"
-	run cat "$copy/patches/6.1/cover"
+	run cat "$copy/patches/6.1/01-one/cover"
 	[[ $output == *"What."*"Measured in turns, QEMU 7.2 (tcg), 2 CPUs"*"epoch error, worst (ns)"*12,345*2*"Not tested."* ]]
 	[[ $output != *"old 1 2"* && $output != *"nobody measured"* && $output != *"kernel "* ]]
 	run "$copy/scripts/covers" --check
@@ -32,20 +32,20 @@ setup() {
 
 @test "a number that was changed by hand is told" {
 	"$copy/scripts/covers"
-	sed -i 's/12,345/1/' "$copy/patches/6.1/cover"
+	sed -i 's/12,345/1/' "$copy/patches/6.1/01-one/cover"
 	run "$copy/scripts/covers" --check
 	[ "$status" = 1 ]
-	[[ $output == *"patches/6.1/cover and docs/measured.json disagree"* ]]
+	[[ $output == *"patches/6.1/01-one/cover and docs/measured.json disagree"* ]]
 }
 
 @test "a cover without a table, data without the base, and data that are none, are one line each" {
-	printf 'Subject: s\n\nWhat.\n' >"$copy/patches/6.1/cover"
+	printf 'Subject: s\n\nWhat.\n' >"$copy/patches/6.1/01-one/cover"
 	run "$copy/scripts/covers"
 	[ "$status" = 2 ]
 	[[ $output == *"has no table"* ]]
-	mkdir "$copy/patches/7.3"
-	printf 'Subject: s\n\nMeasured now:\n\nx\n\nEnd.\n' >"$copy/patches/7.3/cover"
-	rm "$copy/patches/6.1/cover"
+	mkdir -p "$copy/patches/7.3/01-one"
+	printf 'Subject: s\n\nMeasured now:\n\nx\n\nEnd.\n' >"$copy/patches/7.3/01-one/cover"
+	rm "$copy/patches/6.1/01-one/cover"
 	run "$copy/scripts/covers"
 	[ "$status" = 2 ]
 	[[ $output == *"7.3-stock and 7.3-patched not measured"* ]]
