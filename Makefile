@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
-VARIABLES := BASE VARIANT ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
+VARIABLES := BASE VARIANT TOPIC ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
 	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES \
 	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
@@ -39,11 +39,11 @@ test-long: ## the long proofs: mutants, the selftest 200 times under load (COUNT
 	@scripts/look
 	@scripts/test-long
 
-tree: ## git tree of BASE with the series applied, to edit; last line = its path
+tree: ## git tree of BASE with all topics applied, each a branch, to edit (TOPIC= checks one out); last line = its path
 	@scripts/packages tree
 	@scripts/each tree
 
-refresh: ## the commits of that tree back to patches/BASE
+refresh: ## the commits of that tree back to patches/BASE, a folder a topic
 	@scripts/packages tree
 	@scripts/each refresh
 
@@ -80,7 +80,7 @@ report: ## build/report/index.html, the page that shows what make bench measured
 	@scripts/packages report
 	@scripts/report
 
-mail: ## the series as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
+mail: ## a topic as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
 	@scripts/packages mail $(if $(LINUX),kernel)
 	@scripts/each mail
 
@@ -100,6 +100,7 @@ distclean: ## removes the caches too
 
 #: BASE=6.1           kernel line: a file name of bases/, or all
 #: VARIANT=patched    or stock
+#: TOPIC=             a topic of patches/BASE: the tree up to it, its mails (epoch); several for check, mutants, debian (default: all)
 #: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image, only its kvm modules replaced
 #: FRAGMENTS=         more of config/ for KERNEL=rig: i386 is a 32-bit host
 #: ACCEL=tcg          or kvm, on a host with nested virtualisation

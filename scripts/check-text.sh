@@ -56,10 +56,12 @@ check_am() {
 	return $status
 }
 
-# unlisted PATCH: of checkpatch's lines on stdin those that tests/expect/checkpatch has no reason for.
+# unlisted PATCH: of checkpatch's lines on stdin those that tests/expect/checkpatch has no reason for. The line `Upstream:` is not prose, in
+# which a commit would have its title.
 unlisted() {
 	local line type pattern
 	while read -r line; do
+		[[ ! $line =~ :([0-9]+):\ ERROR:GIT_COMMIT_ID: ]] || ! sed -n "${BASH_REMATCH[1]}p" "$TOP/patches/$BASE/$1" | grep -q '^Upstream: ' || continue
 		while read -r type pattern; do
 			# shellcheck disable=SC2053 # a pattern is meant
 			[[ $line =~ :\ (ERROR|WARNING|CHECK):$type: && $1 == $pattern ]] || continue

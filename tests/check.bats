@@ -199,6 +199,7 @@ row() {
 	row 1 -
 	row 2 ok
 	row 3 FAIL
+	PATCHES=2 run -0 scripts/check checkpatch
 	mv "$series" "${series%-one}-upstream"
 	run -1 --separate-stderr scripts/check upstream
 	row 1 FAIL

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
-# The series of BASE, from patches/ into an inbox on loopback and back: scripts/test runs this for each base (step mail).
+# The topic epoch of BASE, which is to stand on nothing else, from patches/ into an inbox on loopback and back: scripts/test runs this for each base (step mail).
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/synthetic.bash"
@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 
 teardown() { stop_server; }
 
-@test "the series arrives, by git am and by b4, as it is in patches/" {
+@test "the topic epoch arrives, by git am and by b4, as it is in patches/" {
 	export BASE=${BASE:-6.1} CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock} BUILD=$BATS_TEST_TMPDIR/build TOP=
 	submitter
 	mkdir "$BATS_TEST_TMPDIR/top"
@@ -20,8 +20,8 @@ teardown() { stop_server; }
 	SEND=1 run --separate-stderr scripts/mail
 	echo "$stderr"
 	[ "$status" = 0 ]
-	[ "$output" = "$BUILD/mail/$BASE-v1" ]
-	mapfile -t patches < <(sed "s|^|$PWD/patches/$BASE/|" "patches/$BASE/series")
+	[ "$output" = "$BUILD/mail/$BASE-epoch-v1" ]
+	mapfile -t patches < <(ls "$PWD/patches/$BASE"/??-epoch/*.patch)
 	received $((${#patches[@]} + 1))
 	# What the plain source and the patches, as they are in the repository, give.
 	cat "${patches[@]}" >"$BATS_TEST_TMPDIR/patches.mbox"
