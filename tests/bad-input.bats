@@ -59,7 +59,7 @@ stream() {
 	stream $(sed 's/#.*//' tests/expect/6.1-bad-input-differs) >"$BATS_TEST_TMPDIR/in"
 	fake "$BATS_TEST_TMPDIR/in" 1
 	VARIANT=stock run -0 --separate-stderr "$top/scripts/bad-input"
-	[ "$output" = "5 passed, 0 failed, 0 skipped" ]
+	[ "$output" = "$(($(grep -c "^[a-z]" "$top/tests/expect/6.1-bad-input-differs") + 1)) passed, 0 failed, 0 skipped" ]
 	stream msr_unaligned >"$BATS_TEST_TMPDIR/stream"
 	VARIANT=stock run -1 --separate-stderr "$top/scripts/bad-input"
 	[[ ${stderr_lines[*]} == *"msr_unaligned fails on stock, but is not in"* ]]
