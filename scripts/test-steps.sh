@@ -24,7 +24,8 @@ step_fixtures() {
 	# shellcheck disable=SC2016 # make's own
 	names=$(env -u MAKEFLAGS make -s -C "$TOP" --eval='names: ; @echo $(VARIABLES)' names)
 	# boot.bats and bench-vm.bats need a kernel, mail-series.bats a series: they belong to the steps selftest, bench and mail.
-	# The largest first, side by side: none of them knows of another. What each took, in s: all, as the user, as the system.
+	# The largest first, side by side: none of them knows of another. What each took goes to
+	# $results/fixture-times: seconds, of processor time as the user, as the system.
 	mapfile -t files < <(cd "$TOP/tests" && find . -maxdepth 1 -name '*.bats' -printf '%s %P\n' | sort -nr | cut -d' ' -f2 |
 		grep -vxE '(boot|bench-vm|mail-series)\.bats')
 	# shellcheck disable=SC2016,SC2046,SC2086 # for the shell that xargs starts; a list

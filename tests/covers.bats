@@ -5,15 +5,16 @@
 setup() {
 	top=$(cd "$(dirname "$BATS_TEST_FILENAME")/.." && pwd)
 	copy=$BATS_TEST_TMPDIR/top
-	mkdir -p "$copy/docs" "$copy/patches/6.1/01-one"
+	mkdir -p "$copy/docs" "$copy/patches/6.1/02-epoch"
 	cp -r "$top/scripts" "$copy/"
 	cat >"$copy/docs/measured.json" <<-'EOF'
 		{"environment": {"6.1-stock": {"qemu": "7.2", "accel": "tcg", "cpus": 2}, "6.1-patched": {}},
 		"rows": [["error", "epoch error, worst (ns)", {"6.1-stock": 12345, "6.1-patched": 2}],
 		["kernel", "kernel", {"6.1-stock": "a", "6.1-patched": "b"}],
-		["guest_noclock", "nobody measured this", {}]], "k": []}
+		["trips", "of another topic", {"6.1-stock": 1, "6.1-patched": 1}],
+		["step_hpet", "nobody measured this", {}]], "k": []}
 	EOF
-	printf 'Subject: s\n\nWhat.\n\nMeasured by hand:\n\nold 1 2\n\nNot tested.\n' >"$copy/patches/6.1/01-one/cover"
+	printf 'Subject: s\n\nWhat.\n\nMeasured by hand:\n\nold 1 2\n\nNot tested.\n' >"$copy/patches/6.1/02-epoch/cover"
 }
 
 @test "the cover letters say what docs/measured.json does" {
@@ -23,29 +24,40 @@ setup() {
 
 @test "the table is put where the old one was, and the prose stays" {
 	"$copy/scripts/covers"
-	run cat "$copy/patches/6.1/01-one/cover"
-	[[ $output == *"What."*"Measured in turns, QEMU 7.2 (tcg), 2 CPUs"*"epoch error, worst (ns)"*12,345*2*"Not tested."* ]]
-	[[ $output != *"old 1 2"* && $output != *"nobody measured"* && $output != *"kernel "* ]]
+	run cat "$copy/patches/6.1/02-epoch/cover"
+	[[ $output == *"What."*"Measured in turns with the whole stack, QEMU 7.2 (tcg), 2 CPUs"*"epoch error, worst (ns)"*12,345*2*"Not tested."* ]]
+	[[ $output != *"old 1 2"* && $output != *"nobody measured"* && $output != *"of another"* && $output != *"kernel "* ]]
+	run "$copy/scripts/covers" --check
+	[ "$status" = 0 ]
+}
+
+@test "the table may be the end, and a topic without numbers has none" {
+	printf 'Subject: s\n\nWhat.\n\nMeasured now:\n\nold 1 2\n' >"$copy/patches/6.1/02-epoch/cover"
+	mkdir "$copy/patches/6.1/01-cpu-online"
+	printf 'Subject: s\n\nWhat.\n' >"$copy/patches/6.1/01-cpu-online/cover"
+	"$copy/scripts/covers"
+	[[ "$(tail -n 1 "$copy/patches/6.1/02-epoch/cover")" == *12,345*2 ]]
+	[ "$(cat "$copy/patches/6.1/01-cpu-online/cover")" = $'Subject: s\n\nWhat.' ]
 	run "$copy/scripts/covers" --check
 	[ "$status" = 0 ]
 }
 
 @test "a number that was changed by hand is told" {
 	"$copy/scripts/covers"
-	sed -i 's/12,345/1/' "$copy/patches/6.1/01-one/cover"
+	sed -i 's/12,345/1/' "$copy/patches/6.1/02-epoch/cover"
 	run "$copy/scripts/covers" --check
 	[ "$status" = 1 ]
-	[[ $output == *"patches/6.1/01-one/cover and docs/measured.json disagree"* ]]
+	[[ $output == *"patches/6.1/02-epoch/cover and docs/measured.json disagree"* ]]
 }
 
 @test "a cover without a table, data without the base, and data that are none, are one line each" {
-	printf 'Subject: s\n\nWhat.\n' >"$copy/patches/6.1/01-one/cover"
+	printf 'Subject: s\n\nWhat.\n' >"$copy/patches/6.1/02-epoch/cover"
 	run "$copy/scripts/covers"
 	[ "$status" = 2 ]
 	[[ $output == *"has no table"* ]]
-	mkdir -p "$copy/patches/7.3/01-one"
-	printf 'Subject: s\n\nMeasured now:\n\nx\n\nEnd.\n' >"$copy/patches/7.3/01-one/cover"
-	rm "$copy/patches/6.1/01-one/cover"
+	mkdir -p "$copy/patches/7.3/02-epoch"
+	printf 'Subject: s\n\nMeasured now:\n\nx\n\nEnd.\n' >"$copy/patches/7.3/02-epoch/cover"
+	rm "$copy/patches/6.1/02-epoch/cover"
 	run "$copy/scripts/covers"
 	[ "$status" = 2 ]
 	[[ $output == *"7.3-stock and 7.3-patched not measured"* ]]

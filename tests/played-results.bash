@@ -14,7 +14,8 @@ played_document() {
 		{schema: 2, release: "6.1.0", clocksource: "tsc", tries: 1000, busy: 0, histogram_bounds_ns: [range(29) | pow(2; .) | floor],
 		cases: {msr: epoch, noclock: epoch, before: epoch, xen: epoch, guest_noclock: {measured: true, worst_ns: $e, error_histogram: histogram},
 			trips: {measured: true, drift_ns: (-20 * $e), moved_series_ns: [range(200) | -. * $e / 10 | floor]},
-			resnapshot: {measured: true, jump_ns: $e, jump_ns_per_s: $e}, scaling: {measured: false, reason: "no TSC scaling"}, cost: cost,
+			resnapshot: {measured: true, jump_ns: $e, jump_ns_per_s: $e}, pairs: {measured: true, moved_ns: $e},
+			same_rate: {measured: true, updates: (if $e > 2 then 16 else 0 end)}, scaling: {measured: false, reason: "no TSC scaling"}, cost: cost,
 			cost_noclock: cost}, affected: (if $e > 2 then ["an inexact epoch in <msr>"] else [] end)} | '"${3:-.}"
 }
 

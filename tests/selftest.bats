@@ -14,7 +14,9 @@ setup() {
 	top=$BATS_TEST_TMPDIR
 	export KUNIT_TREE BUILD=$top/build BOOT=$top/boot FAKE=$top/fake QEMU=$PWD/tests/fixtures/fake-qemu
 	cp -r scripts guest bases "$top/"
-	mkdir "$BOOT" "$FAKE"
+	# What all VMs have in common is made once, and so is what Python compiles.
+	mkdir -p "$BOOT" "$FAKE" "$BUILD" "$BATS_FILE_TMPDIR"/{initramfs,pycache}
+	ln -s "$BATS_FILE_TMPDIR"/{initramfs,pycache} "$BUILD/"
 	echo kernel >"$BOOT/bzImage"
 	echo 6.1.192 >"$BOOT/release"
 	: >"$BOOT/modules.cpio"
