@@ -28,7 +28,7 @@ bench() {
 # job NAME: sets what the boot needs beside the defaults, and the command.
 job() {
 	local n vms clocksource
-	cpu=$SCALING_CPU smp=2 mem=1G qemu_args='' limit=240 files=$program
+	cpu=$SCALING_CPU smp=2 mem=1G qemu_args='' limit=480 files=$program
 	case $1 in
 	# All there is, under each clocksource.
 	idle)
@@ -77,7 +77,7 @@ job() {
 	selftest)
 		files=$selftest
 		# shellcheck disable=SC2086 # a list
-		command="ktap-run -l 180$(in_vm $selftest)"
+		command="ktap-run -l 240$(in_vm $selftest)"
 		;;
 	esac
 }

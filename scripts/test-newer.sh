@@ -16,7 +16,7 @@ step_newer_selftest() {
 	programs=$(BASE=$newest rig kselftests 2>"$log/$name-build.log") || { fail "$name: it does not build (log $log/$name-build.log)"; return; }
 	rig kernel >/dev/null 2>"$log/$name-kernel.log" || { fail "$name: no kernel (log $log/$name-kernel.log)"; return; }
 	# shellcheck disable=SC2086 # a list
-	run_newer() { CPU=$SCALING_CPU FILES=$programs CMD="ktap-run -l 90$(in_vm $programs)" rig vm >"$results/$name.ktap" 2>"$log/$name.log"; }
+	run_newer() { CPU=$SCALING_CPU TIMEOUT=480 FILES=$programs CMD="ktap-run -l 240$(in_vm $programs)" rig vm >"$results/$name.ktap" 2>"$log/$name.log"; }
 	again_if_lost run_newer || true
 	counts=$(rig ktap "$results/$name.ktap" 2>>"$log/$name.log") || status=$?
 	if [ -z "${NEWER_SELFTEST_SKIPS:-}" ]; then

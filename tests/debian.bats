@@ -56,7 +56,8 @@ mail_of() {
 	fi
 	sed -i "$4" "$tree/arch/x86/kvm/x86.c"
 	git -C "$tree" -c user.name='Zoë Übung' -c user.email=zoe@localhost commit -qa -m "$2" -m "$3" --date '2026-11-03T10:00:00 +0000'
-	git -C "$tree" format-patch -q --zero-commit -1 --stdout >"patches/9.9/01-toy/$1"
+	mkdir -p "patches/9.9/${1%/*}"
+	git -C "$tree" format-patch -q --zero-commit -1 --stdout >"patches/9.9/$1"
 }
 
 setup() {
@@ -65,12 +66,11 @@ setup() {
 	export SOURCE_DATE_EPOCH=1795000000
 	top "$BATS_TEST_TMPDIR/top"
 	cd "$BATS_TEST_TMPDIR/top" || exit
-	mkdir patches/9.9/01-toy
 }
 
 two_patches() {
-	mail_of 0001-KVM-x86-One.patch "KVM: x86: One" $'First.\n\nUpstream: 3ebcbd2244f5 (v6.2)' 's/int line_5;/int five;/'
-	mail_of 0002-KVM-x86-Two.patch "KVM: x86: Two, of which the subject is so long that git folds it in a mail" $'Second, not commit 5d6d6a7d7e66.\n\nUpstream: 5d6d6a7d7e66 (queued)' 's/int line_6;/int six;/'
+	mail_of 01-one/0001-KVM-x86-One.patch "KVM: x86: One" $'First.\n\nUpstream has this by X.\n\nUpstream: 3ebcbd2244f5 (v6.0)' 's/int line_5;/int five;/'
+	mail_of 02-two/0001-KVM-x86-Two.patch "KVM: x86: Two, of which the subject is so long that git folds it in a mail" $'Second.\n\nNot upstream commit 5d6d6a7d7e66.' 's/int line_6;/int six;/'
 }
 
 @test "fetch-source: of the version that the set has; later without a suite" {
@@ -120,7 +120,9 @@ two_patches() {
 		Description: KVM: x86: One
 		 First.
 		 .
-		 Upstream: 3ebcbd2244f5 (v6.2)
+		 Upstream has this by X.
+		 .
+		 Upstream: 3ebcbd2244f5 (v6.0)
 		Author: Zoë Übung <zoe@localhost>
 		Origin: backport, commit:3ebcbd2244f5
 		Forwarded: not-needed
@@ -129,7 +131,7 @@ two_patches() {
 	END
 	diff - <(grep -E '^(Description|Origin|Forwarded)' debian/patches/bugfix/x86/kvm-x86-two.patch) <<-'END'
 		Description: KVM: x86: Two, of which the subject is so long that git folds it in a mail
-		Origin: other, kvm-wall-clock patches/9.9/01-toy/0002-KVM-x86-Two.patch
+		Origin: other, kvm-wall-clock patches/9.9/02-two/0001-KVM-x86-Two.patch
 		Forwarded: no
 	END
 	diff - <(sed '/^ -- /q' debian/changelog) <<-'END'
@@ -176,11 +178,11 @@ two_patches() {
 
 @test "debian: a patch that no longer applies is named, and nothing is made" {
 	two_patches
-	sed -i 's/^ int line_3;/ int line_three;/' patches/9.9/01-toy/0002-KVM-x86-Two.patch
+	sed -i 's/^ int line_3;/ int line_three;/' patches/9.9/02-two/0001-KVM-x86-Two.patch
 	run --separate-stderr scripts/debian
 	[ "$status" = 2 ]
 	[ -z "$output" ]
-	[[ ${stderr_lines[-1]} == "debian: error: patches/9.9/01-toy/0002-KVM-x86-Two.patch no longer applies to linux-source-9.9 9.9.7-1: "* ]]
+	[[ ${stderr_lines[-1]} == "debian: error: patches/9.9/02-two/0001-KVM-x86-Two.patch no longer applies to linux-source-9.9 9.9.7-1: "* ]]
 	[ ! -e "$BUILD/debian/9.9" ]
 }
 
