@@ -18,6 +18,7 @@ setup_file() {
 	scripts/tree
 	sed -i '10s/.*/int ten;/' "$BUILD/tree/9.9/arch/x86/kvm/x86.c"
 	git -C "$BUILD/tree/9.9" -c user.name=A -c user.email=a@localhost commit -qam 'KVM: x86: Make ten'
+	git -C "$BUILD/tree/9.9" branch ten
 	scripts/refresh
 	rm -rf "$BUILD/tree"
 	VARIANT=stock scripts/tree
@@ -80,7 +81,7 @@ seed() {
 	run compile "$tree"
 	[ "$(sort <<<"$output")" = "$(printf 'built %s\n' arch/x86/kvm/x86.c "$long" | sort)" ]
 	git -C "$tree" checkout -q "$long"
-	: >"$PWD/patches/9.9/series"
+	rm -r "$PWD/patches/9.9/01-ten"
 	scripts/tree
 	run compile "$tree"
 	[ "$(sort <<<"$output")" = "$(printf 'built %s\n' arch/x86/kvm/x86.c "$long" | sort)" ]
