@@ -61,9 +61,9 @@ prepare_code() {
 	fi
 	[ "${*:-}" != programs ] || return 0
 	prefix 0 || return
-	! wants w1 sparse || rig config "$tree/out-check" base || return
+	! wants w1 sparse guest || rig config "$tree/out-check" base || return
 	! wants i386 || rig config "$tree/out-check-i386" base i386 || return
-	for step in w1 sparse i386 sphinx cocci; do
+	for step in w1 sparse i386 guest sphinx cocci; do
 		wants $step || continue
 		say "what $step says on the plain $BASE (at $SECONDS s)"
 		"run_$step" || { say "$step fails on the plain base"; return 1; }
@@ -99,6 +99,19 @@ check_sparse() { kernel_code "$2" || return 3; run_sparse "$1"; }
 
 run_i386() { compared "${1:-0000}" i386 objects out-check-i386 W=1; }
 check_i386() { kernel_code "$2" || return 3; run_i386 "$1"; }
+
+# asm/pvclock.h is of guests and the vDSO, too: what they compile of it stays as it is, instruction by instruction.
+guest_objects() { (. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/out-check" LOCALVERSION= "$@"); }
+run_guest() {
+	local vdso=arch/x86/entry/vdso code=$log/${1:-0000}-guest.code objects
+	[ ! -d "$tree/$vdso/vdso64" ] || vdso+=/vdso64
+	objects=(arch/x86/kernel/{pvclock,kvmclock}.o $vdso/vclock_gettime.o)
+	guest_objects "${objects[@]}" || return
+	(cd "$tree/out-check" && printf '%s\n' "${objects[@]}" | xargs -n 1 objdump -d) >"$code" || return
+	grep -q '<pvclock_clocksource_read.*>:' "$code" || { echo "the clock of guests is not in $code"; return 1; }
+	[ -z "${1:-}" ] || diff -U3 "$log/0000-guest.code" "$code"
+}
+check_guest() { touched "$2" | grep -q '/asm/pvclock\.h$' || return 3; run_guest "$1"; }
 
 # docs: the folders of the documentation that the series touches, two levels deep.
 docs() {

@@ -78,6 +78,30 @@ both() {
 	run -0 run_sparse
 }
 
+@test "guest: other instructions for guests; none to compare" {
+	guest_objects() {
+		local object
+		for object; do
+			mkdir -p "$(dirname "$tree/out-check/$object")"
+			gcc -O2 -c -x c -o "$tree/out-check/$object" - <<<"$source"
+		done
+	}
+	log=$BATS_TEST_TMPDIR
+	source='long pvclock_clocksource_read(long a) { return a + 1; }'
+	run -0 run_guest
+	run -0 run_guest 0001
+	source='long pvclock_clocksource_read(long a) { return a + 2; }'
+	run -1 run_guest 0001
+	grep -q '^+.*lea  *0x2' <<<"$output"
+	source='int another;'
+	run -1 run_guest 0001
+	says 'the clock of guests is not in'
+	touched() { echo arch/x86/include/asm/pvclock.h; }
+	run -1 check_guest 0001 a.patch
+	touched() { echo arch/x86/kvm/x86.c; }
+	run -3 check_guest 0001 a.patch
+}
+
 @test "Sphinx: a new warning" {
 	said() { cat a.c; }
 	file "$tree/Documentation/virt/kvm/api.rst:12: WARNING: Title underline too short."
