@@ -105,7 +105,7 @@ guest_objects() { (. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/out-chec
 run_guest() {
 	local vdso=arch/x86/entry/vdso code=$log/${1:-0000}-guest.code objects
 	[ ! -d "$tree/$vdso/vdso64" ] || vdso+=/vdso64
-	objects=(arch/x86/kernel/{pvclock,kvmclock}.o $vdso/vclock_gettime.o)
+	objects=(arch/x86/kernel/{pvclock,kvmclock}.o "$vdso/vclock_gettime.o")
 	guest_objects "${objects[@]}" || return
 	(cd "$tree/out-check" && printf '%s\n' "${objects[@]}" | xargs -n 1 objdump -d) >"$code" || return
 	grep -q '<pvclock_clocksource_read.*>:' "$code" || { echo "the clock of guests is not in $code"; return 1; }
