@@ -224,6 +224,17 @@ row() {
 	[ "${lines[4]}" = "9.9 functions that read or derive a clock: 2 of 10: one two" ]
 	echo text >"${series%/*}/01-one/cover"
 	run -0 scripts/check topics
+	mkdir -p "$edit/tools/testing/selftests/kvm/x86"
+	seq 600 >"$edit/tools/testing/selftests/kvm/x86/own_test.c"
+	a_patch "KVM: selftests: Test clocks"
+	run -0 --separate-stderr scripts/check topics
+	[[ ${lines[4]} = "9.9 own_test.c: 600 of 600 lines" && ${lines[5]} = "9.9 test programs: 600 of 2400 lines" ]]
+	echo one more >>"$edit/tools/testing/selftests/kvm/x86/own_test.c"
+	a_patch "KVM: selftests: Test more"
+	run -1 scripts/check topics
+	says "own_test.c: 601 of 600 lines BEYOND"
+	git -C "$edit" reset -q --hard HEAD^^
+	rm "$series"/*-KVM-selftests-*.patch
 	seq 61 | sed 's/^/int more_/; s/$/;/' >>"$edit/arch/x86/kvm/x86.c"
 	a_patch "KVM: x86: Add lines"
 	run -1 scripts/check topics

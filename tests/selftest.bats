@@ -116,3 +116,14 @@ stream() {
 	FRAGMENTS=i386 run -2 --separate-stderr "$top/scripts/selftest"
 	[[ $stderr == "selftest: error: FRAGMENTS=\"i386\" makes a 32-bit host, "* ]]
 }
+
+@test "the rig and the lab ask for the cases that change the host, by the name that the programs know" {
+	for base in "$BATS_TEST_DIRNAME"/../patches/*; do
+		for topic in cpu-online epoch; do
+			grep -qF '+	bool destructive = getenv("KVM_CLOCK_DESTRUCTIVE");' "$base"/*-$topic/*-KVM-selftests-*.patch
+		done
+	done
+	for file in guest/init ci/lava/run-kselftest; do
+		grep -qx 'export KVM_CLOCK_DESTRUCTIVE=1' "$BATS_TEST_DIRNAME/../$file"
+	done
+}

@@ -84,7 +84,7 @@ row() { grep -qE "$1" <<<"$output" || { printf 'no row %s in:\n%s\n' "$1" "$outp
 
 @test "every case of every selftest has its K, and every K has its cases" {
 	for base in patches/*; do
-		diff <(cat "$base"/*/*.patch | sed -n 's/^+	CASE(\([a-z_0-9]*\)[,)].*/\1/p' | sort -u) \
+		diff <(cat "$base"/*/*.patch | sed -nE 's/^\+	(CASE|VARIANT)\(([a-z_0-9]+)[,)].*/\2/p' | sort -u) \
 			<(sed 's/#.*//; /^$/d; s/.*|//' tests/k-cases | tr ' ' '\n' | sed '/^$/d' | sort -u)
 	done
 }
