@@ -1,41 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The steps of scripts/test that measure: 100,000 epochs, the bench in small, a 32-bit host.
-# Usage: . scripts/test-measure.sh (by scripts/test)
-# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/test; check calls the small functions
+# The steps of ci/test that measure: 100,000 epochs, the bench in small, a 32-bit host.
+# Usage: . ci/test-measure.sh (by ci/test)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of ci/test; check calls the small functions
 
 # 100,000 epochs, idle and loaded, with and without a constant TSC, in the distribution's kernel and in the rig's.
 step_exact() {
-	cp -a "$TOP/bench" "$work/top/"
-	TRIES=100000 KERNEL=distro check "$BASE-run-distro" rig run
-	TRIES=100000 KERNEL=rig check "$BASE-run-rig" rig run
+	TRIES=100000 KERNEL=distro check "$BASE-run-distro" rig measure/run
+	TRIES=100000 KERNEL=rig check "$BASE-run-rig" rig measure/run
 }
 
 # The measurements, in small: stock and patched in turns, what becomes of it, and the bench in the VM, where it may do more.
 step_bench() {
 	local kernel results_bench=$work/results/bench
-	cp -a "$TOP/bench" "$work/top/"
 	kernel=$(rig kernel)
-	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/bench-vm.bats" >"$log/bench-vm.bats.tap" 2>&1 || true
+	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/measure/bench-vm.bats" >"$log/bench-vm.bats.tap" 2>&1 || true
 	count_tap bench-vm.bats "$log/bench-vm.bats.tap"
 	rm -rf "$results_bench"
-	TRIES=400 AGE=1 HOST=0 JOBS="idle cost" check "$BASE-bench" rig bench
+	TRIES=400 AGE=1 HOST=0 JOBS="idle cost" check "$BASE-bench" rig measure/bench/bench
 	# shellcheck disable=SC2016 # jq's variables
 	exact() {
-		rig measured -j "$results_bench" | jq -e --arg base "$BASE" '
+		rig measure/measured -j "$results_bench" | jq -e --arg base "$BASE" '
 			[.rows[] | select(.[0] | test("^(error|step)")) | .[2]] | length >= 6 and
 			all(.["\($base)-patched"] <= 2) and any(.["\($base)-stock"] > 2)'
 	}
 	check "$BASE-bench-exact" exact
-	check "$BASE-bench-report" rig report "$results_bench" "$work/report/index.html"
+	check "$BASE-bench-report" rig measure/report "$results_bench" "$work/report/index.html"
 }
 
 # A 32-bit host: patched is exact there and stock is not, and of the touched files W=1 says nothing new.
 step_i386() {
-	cp -a "$TOP/bench" "$work/top/"
-	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig run
+	TRIES=100000 FRAGMENTS=i386 check "$BASE-i386-run" rig measure/run
 	i386_warnings() (
-		# shellcheck source=scripts/check-code.sh
-		. "$TOP/scripts/check-code.sh"
+		# shellcheck source=prove/check/check-code.sh
+		. "$TOP/prove/check/check-code.sh"
 		tree=$work/tree/$BASE
 		tip=HEAD
 		files=$(sources)

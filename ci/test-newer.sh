@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A step of scripts/test: newer_selftest.
-# Usage: . scripts/test-newer.sh (by scripts/test)
-# shellcheck shell=bash disable=SC2154,SC2317,SC2034 # the variables are those of scripts/test
+# A step of ci/test: newer_selftest.
+# Usage: . ci/test-newer.sh (by ci/test)
+# shellcheck shell=bash disable=SC2154,SC2317,SC2034 # the variables are those of ci/test
 
 # The selftest of the newest line runs on the kernels of the older ones, as CI rings do; where its library cannot, the base says why.
 # With TSC scaling, so that no case has a reason of its own to skip.

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The steps of scripts/test: step_NAME. Each calls pass, fail, check or count for what it finds.
-# Usage: . scripts/test-steps.sh (by scripts/test)
-# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/test; check calls the small functions
+# The steps of ci/test: step_NAME. Each calls pass, fail, check or count for what it finds.
+# Usage: . ci/test-steps.sh (by ci/test)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of ci/test; check calls the small functions
 
 # What QEMU's emulated CPU has but does not announce by itself: a constant TSC, TSC scaling.
 readonly CONSTANT_CPU=max,+invtsc,x-force-features=on
 readonly SCALING_CPU=max,+invtsc,+tsc-scale,x-force-features=on
 
 step_scripts() {
-	check lint "$TOP/scripts/lint"
-	check bench-build make -C "$TOP/bench" OUT="$work/bench" all
-	check guest-build make -C "$TOP/guest" OUT="$work/guest" all
+	check lint "$TOP/rig/lint"
+	check bench-build make -C "$TOP/measure/bench" OUT="$work/bench" all
+	check guest-build make -C "$TOP/prove" OUT="$work/guest" all
 }
 
 step_fixtures() {
@@ -26,15 +26,16 @@ step_fixtures() {
 	# boot.bats and bench-vm.bats need a kernel, mail-series.bats a series: they belong to the steps selftest, bench and mail.
 	# The largest first, side by side: none of them knows of another. What each took goes to
 	# $results/fixture-times: seconds, of processor time as the user, as the system.
-	mapfile -t files < <(cd "$TOP/tests" && find . -maxdepth 1 -name '*.bats' -printf '%s %P\n' | sort -nr | cut -d' ' -f2 |
-		grep -vxE '(boot|bench-vm|mail-series)\.bats')
+	mapfile -t files < <(cd "$TOP/tests" && find . -name '*.bats' -printf '%s %P\n' | sort -nr | cut -d' ' -f2 |
+		grep -vE '(^|/)(boot|bench-vm|mail-series)\.bats$')
 	# shellcheck disable=SC2016,SC2046,SC2086 # for the shell that xargs starts; a list
 	printf '%s\n' "${files[@]}" | TESTS=$TOP/tests TAPS=$log TIMES=$results/fixture-times env -u LOST_BUDGET -u LOST_FILE \
 		$(printf -- '-u %s ' $names) xargs -P "${J:-2}" -I{} bash -c '
-			TIMEFORMAT="$1 %R %U %S"
-			{ time bats --tap "$TESTS/$1" >"$TAPS/$1.tap" 2>&1; } 2>>"$TIMES" || true' fixture {}
+			name=$(basename "$1")
+			TIMEFORMAT="$name %R %U %S"
+			{ time bats --tap "$TESTS/$1" >"$TAPS/$name.tap" 2>&1; } 2>>"$TIMES" || true' fixture {}
 	for file in "${files[@]}"; do
-		count_tap "$file" "$log/$file.tap"
+		count_tap "$(basename "$file")" "$log/$(basename "$file").tap"
 	done
 }
 
@@ -80,18 +81,18 @@ step_refresh() {
 
 # What needs no build of make check: the text of each patch, and who is asked about it.
 step_text() {
-	WORK=$work "$TOP/scripts/check" am checkpatch codespell maintainers upstream topics >"$results/$BASE-text" 2>"$log/$BASE-text.log" || true
+	WORK=$work "$TOP/prove/check/check" am checkpatch codespell maintainers upstream topics >"$results/$BASE-text" 2>"$log/$BASE-text.log" || true
 	count "$BASE-text" "$(tail -n 1 "$results/$BASE-text")"
 	copy_series "$work/top"
 }
 
 # The series, by way of a mail server on loopback, is still the series.
 step_mail() {
-	bats --tap "$TOP/tests/mail-series.bats" >"$log/$BASE-mail.tap" 2>&1 || true
+	bats --tap "$TOP/tests/deliver/mail-series.bats" >"$log/$BASE-mail.tap" 2>&1 || true
 	count_tap "$BASE-mail" "$log/$BASE-mail.tap"
 }
 
-# selftest NAME VARIANT: by scripts/selftest with the environment given; the KTAP is kept under NAME.
+# selftest NAME VARIANT: by rig/selftest with the environment given; the KTAP is kept under NAME.
 selftest() {
 	local counts
 	counts=$(RESULTS=$results/$1.ktap VARIANT=$2 again_if_lost rig selftest "${@:3}" 2>"$log/$1.log") || true
@@ -101,7 +102,7 @@ selftest() {
 step_selftest() {
 	local kernel
 	kernel=$(rig kernel)
-	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/boot.bats" >"$log/boot.bats.tap" 2>&1 || true
+	BOOT=$(dirname "$kernel") bats --tap "$TOP/tests/rig/boot.bats" >"$log/boot.bats.tap" 2>&1 || true
 	count_tap boot.bats "$log/boot.bats.tap"
 	count "$BASE-patched" "$(selftest "$BASE-patched" patched)"
 	count "$BASE-patched-constant-tsc" "$(CPU=$CONSTANT_CPU selftest "$BASE-patched-constant-tsc" patched)"
@@ -115,7 +116,7 @@ step_stock() {
 	local name
 	selftest "$BASE-stock" stock >/dev/null
 	# shellcheck disable=SC2013 # one word a case
-	for name in $(sed 's/#.*//; /^?/d' "$TOP/tests/expect/$BASE-stock-fails"); do
+	for name in $(sed 's/#.*//; /^?/d' "$TOP/prove/expect/$BASE-stock-fails"); do
 		if cases "$results/$BASE-stock.ktap" | grep -qx "not ok $name"; then
 			pass "$BASE-stock: $name fails, as it must"
 		elif grep -q "^  ok [0-9]* $name # SKIP .*too close to tell" "$results/$BASE-stock.ktap"; then
@@ -126,8 +127,8 @@ step_stock() {
 		fi
 	done
 	for name in $(cases "$results/$BASE-stock.ktap" | sed -n 's/^not ok //p'); do
-		grep -qx "?\?$name" "$TOP/tests/expect/$BASE-stock-fails" ||
-			fail "$BASE-stock: $name fails, but is not in tests/expect/$BASE-stock-fails"
+		grep -qx "?\?$name" "$TOP/prove/expect/$BASE-stock-fails" ||
+			fail "$BASE-stock: $name fails, but is not in prove/expect/$BASE-stock-fails"
 	done
 }
 
@@ -135,7 +136,7 @@ step_stock() {
 step_clock_tests() {
 	local variant
 	# shellcheck disable=SC2086 # a list
-	count "$BASE-clock-tests" "$(rig check-suite $CLOCK_TESTS 2>"$log/$BASE-clock-tests.log" | tee "$results/$BASE-clock-tests" | tail -n 1)"
+	count "$BASE-clock-tests" "$(rig prove/suite/check-suite $CLOCK_TESTS 2>"$log/$BASE-clock-tests.log" | tee "$results/$BASE-clock-tests" | tail -n 1)"
 	grep -v ' passed, ' "$results/$BASE-clock-tests" >&2 || true
 	for variant in stock patched; do
 		cp "$work/log/suite/$BASE/$variant-1.ktap" "$results/$BASE-clock-tests-$variant.ktap"
@@ -146,7 +147,7 @@ step_clock_tests() {
 step_mutants() {
 	local log=$log/$BASE-mutants.log result=$results/$BASE-mutants
 	run_mutants() {
-		rig mutants epoch-two-readings realtime-100ns-later set-clock-two-readings version-left-odd \
+		rig prove/mutants/mutants epoch-two-readings realtime-100ns-later set-clock-two-readings version-left-odd \
 			xen-page-old-formula 2>"$log" >"$result" && return
 		! grep -qw lost "$log" || return 125
 		return 1

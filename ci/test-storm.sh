@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The steps of scripts/test that try to break it: bad input, and a short storm.
-# Usage: . scripts/test-storm.sh (by scripts/test)
-# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/test; check calls the small functions
+# The steps of ci/test that try to break it: bad input, and a short storm.
+# Usage: . ci/test-storm.sh (by ci/test)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of ci/test; check calls the small functions
 
 # bad_input NAME VARIANT: its counts; the KTAP is kept under NAME.
 bad_input() {
 	local counts
-	counts=$(RESULTS=$results/$1.ktap VARIANT=$2 again_if_lost rig bad-input 2>"$log/$1.log") || true
+	counts=$(RESULTS=$results/$1.ktap VARIANT=$2 again_if_lost rig prove/bad-input/bad-input 2>"$log/$1.log") || true
 	echo "${counts:-lost}"
 }
 
 # on_mutant NAME COMMAND...: with BOOT of the series with that mutant on top, for the time that COMMAND takes.
 on_mutant() {
-	local BUILD=$work/mutants patch=$TOP/tests/mutants/$BASE/$1.patch status=0 tree
+	local BUILD=$work/mutants patch=$TOP/prove/mutants/$BASE/$1.patch status=0 tree
 	# A tree of its own only where the step mutants needs it anyway: 80,000 files and a kernel.
 	[[ " ${TEST_STEPS:-$base_steps} " = *" mutants "* ]] || BUILD=$work
 	tree=$BUILD/tree/$BASE
 	export BUILD KUNIT_TREE=$tree
 	shift
 	unmutated "$tree"
-	"$work/top/scripts/kernel" && git -C "$tree" apply "$patch" || return
-	BOOT=$(dirname "$("$work/top/scripts/kernel" | tail -n 1)") "$@" || status=$?
+	"$work/top/rig/kernel" && git -C "$tree" apply "$patch" || return
+	BOOT=$(dirname "$("$work/top/rig/kernel" | tail -n 1)") "$@" || status=$?
 	unmutated "$tree"
-	[ "$BUILD" != "$work" ] || "$work/top/scripts/kernel" || return
+	[ "$BUILD" != "$work" ] || "$work/top/rig/kernel" || return
 	return "$status"
 }
 
@@ -31,12 +31,11 @@ unmutated() { [ ! -e "$1" ] || git -C "$1" reset -q --hard; }
 
 # Patched holds in every case, stock in all but those that are to differ; and a kernel that leaves the version odd is seen.
 step_bad_input() {
-	cp -a "$TOP/bench" "$work/top/"
 	count "$BASE-bad-input" "$(bad_input "$BASE-bad-input" patched)"
 	count "$BASE-stock-bad-input" "$(bad_input "$BASE-stock-bad-input" stock)"
 	bad_input_sees_a_mutant() {
 		local status=0
-		CASE='msr_*' RESULTS=$log/$BASE-bad-input-mutant.ktap on_mutant version-left-odd "$work/top/scripts/bad-input" || status=$?
+		CASE='msr_*' RESULTS=$log/$BASE-bad-input-mutant.ktap on_mutant version-left-odd "$work/top/prove/bad-input/bad-input" || status=$?
 		[ "$status" = 1 ] && grep -q '^  not ok [0-9]* msr_unaligned' "$log/$BASE-bad-input-mutant.ktap"
 	}
 	check "$BASE-bad-input-sees-a-mutant" bad_input_sees_a_mutant
@@ -46,12 +45,11 @@ step_bad_input() {
 # with two readings where the clocksource is not the TSC: the observer has to see that.
 step_storm() {
 	local line
-	cp -a "$TOP/bench" "$work/top/"
-	line=$(KINDS=plain MINUTES=2 again_if_lost rig stress 2>"$log/$BASE-storm.log" | tee "$results/$BASE-storm" | tail -n 1) || true
+	line=$(KINDS=plain MINUTES=2 again_if_lost rig prove/storm/stress 2>"$log/$BASE-storm.log" | tee "$results/$BASE-storm" | tail -n 1) || true
 	count "$BASE-storm" "$line"
 	storm_sees_a_mutant() {
 		local out
-		out=$(KINDS=plain MINUTES=1 PARTS="vm clocksource" on_mutant fallback-two-readings "$work/top/scripts/stress") || true
+		out=$(KINDS=plain MINUTES=1 PARTS="vm clocksource" on_mutant fallback-two-readings "$work/top/prove/storm/stress") || true
 		echo "$out"
 		[[ $out =~ ' FAILED: '.*' exact off the TSC), '[1-9][0-9]*' broken, ' ]]
 	}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The git side of scripts/mail-write: a work tree of its own, the series in it, on the plain base or on a commit of LINUX, and the
+# The git side of deliver/mail-write: a work tree of its own, the series in it, on the plain base or on a commit of LINUX, and the
 # version before it. in_work, log, work, source and patches are that script's.
 # Usage: . "$(dirname "$0")/mail-work.sh"
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
@@ -16,7 +16,7 @@ take() {
 # A work tree of our own on the objects of the import, with the files that are patched or that check patches.
 open_work() {
 	local repo
-	repo=$(LINUX='' "$scripts/import")
+	repo=$(LINUX='' "$TOP/rig/import")
 	base=$(git --git-dir="$repo" rev-parse base)
 	mkdir -p "$work"
 	git init -q --template= -b none "$work"

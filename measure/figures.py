@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The figures of the report, and the one of the README, from what results.py has read.
-# Usage: import figures (by scripts/report, scripts/measured)
+# Usage: import figures (by measure/report, measure/measured)
 from plots import Figure
 
 # What a clock mode is called, and how its error is found: where stock gives no realtime, steps show it.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Draws by gnuplot, as SVG for light and dark pages: a figure is a table, with one column for each peer, and how to draw it.
-# Usage: import plots (by scripts/report, scripts/readme)
+# Usage: import plots (by measure/report, measure/readme)
 import re
 import subprocess
 

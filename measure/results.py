@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Reads what scripts/bench or scripts/run left: the documents of kvm-clock-bench and the selftest's results of each kernel.
-# Usage: import results (by scripts/measured, scripts/report, rows.py)
+# Reads what measure/bench/bench or measure/run left: the documents of kvm-clock-bench and the selftest's results of each kernel.
+# Usage: import results (by measure/measured, measure/report, rows.py)
 import json
 import os
 import pathlib

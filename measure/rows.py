@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The rows of what results.py has read: a number for each kernel, and a row for each K.
-# Usage: import rows (by scripts/measured, scripts/readme, scripts/report)
+# Usage: import rows (by measure/measured, measure/readme, measure/report)
 import json
 import pathlib
 
@@ -68,9 +68,9 @@ def realtime_modes(peer):
 
 
 def k_rows(peers):
-    """(K, what, {peer: (passed, failed, skipped)}) by tests/k-cases; None where the selftest did not run."""
+    """(K, what, {peer: (passed, failed, skipped)}) by measure/k-cases; None where the selftest did not run."""
     table = []
-    for line in (TOP / "tests" / "k-cases").read_text().splitlines():
+    for line in (TOP / "measure" / "k-cases").read_text().splitlines():
         line = line.split("#")[0]
         if not line.strip():
             continue
@@ -97,7 +97,7 @@ def measured(path):
         except json.JSONDecodeError as error:
             raise Bad(f"{path} is no JSON: {error}") from None
         if not isinstance(got, dict) or not {"environment", "rows", "k"} <= got.keys():
-            raise Bad(f"{path} is not what scripts/measured -j writes")
+            raise Bad(f"{path} is not what measure/measured -j writes")
         return got
     peers = load(path)
     return {"environment": {peer.name: peer.env for peer in peers}, "rows": rows(peers), "k": k_rows(peers)}

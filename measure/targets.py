@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What patched has to reach, in one run beside stock, and what it does.
-# Usage: import targets (by scripts/report)
+# Usage: import targets (by measure/report)
 from results import EXACT_NS
 
 EPOCH_CASES = ("msr", "msr_old", "noclock", "old_time", "before", "xen")

@@ -134,7 +134,7 @@ tree_dir() {
 # shellcheck disable=SC2046 # a name a word
 in_vm() { printf ' ./%s' $(basename -a "$@"); }
 
-# kernel_name: KERNEL and the fragments of config/ it has beside base: rig, rig-i386.
+# kernel_name: KERNEL and the fragments of rig/kconfig/ it has beside base: rig, rig-i386.
 kernel_name() {
 	# shellcheck disable=SC2086 # a list
 	printf '%s\n' "$KERNEL" $FRAGMENTS | paste -sd-

@@ -7,7 +7,7 @@
 copy_series() {
 	rm -rf "$1"
 	mkdir -p "$1"
-	cp -a "$TOP"/{scripts,bases,config,guest,patches,tests} "$1/"
+	find "$TOP" -mindepth 1 -maxdepth 1 -type d ! -name '.*' ! -name build ! -path "$BUILD" -exec cp -a -t "$1" {} +
 	cp -a "$1/patches" "$1/whole"
 }
 
@@ -40,8 +40,12 @@ plain_am() (
 		git rev-parse 'HEAD^{tree}'
 )
 
-# rig SCRIPT ARGUMENT...: a script of that copy, with trees and output in $work.
-rig() { BUILD=$work "$work/top/scripts/$1" "${@:2}"; }
+# rig SCRIPT ARGUMENT...: a script of that copy, by its path or by its name in rig/, with trees and output in $work.
+rig() {
+	local script=$1
+	[[ $script = */* ]] || script=rig/$script
+	BUILD=$work "$work/top/$script" "${@:2}"
+}
 
 # cases FILE: the selftest's cases and their results in KTAP, one a line.
 cases() { sed -n 's/^  \(ok\|not ok\) [0-9]* \([^ ]*\)\( # SKIP.*\)\?$/\1 \2\3/p' "$1" | sed 's/ # SKIP.*/ skip/'; }

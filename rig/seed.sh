@@ -3,7 +3,7 @@
 # Usage: . "$(dirname "$0")/seed.sh" (after lib.sh and git.sh)
 # shellcheck shell=bash
 #
-# Make goes by dates. scripts/tree checks out the base, dates .git/rig-base, and only then writes what the series changes. All that is
+# Make goes by dates. rig/tree checks out the base, dates .git/rig-base, and only then writes what the series changes. All that is
 # copied gets the date of .git/rig-base: newer than every file of the base, older than every file that is not the base's.
 
 # seed_output TREE OUT: makes OUT, a folder of build output in TREE, unless it is there. Does nothing if no stock tree beside TREE, or

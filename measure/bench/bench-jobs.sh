@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The jobs of scripts/bench: what one boot measures. A job is a command for the VM that writes JSON documents of the bench.
-# Usage: . scripts/bench-jobs.sh (by scripts/bench)
-# shellcheck shell=bash disable=SC2154,SC2034 # the variables are those of scripts/bench
+# The jobs of measure/bench/bench: what one boot measures. A job is a command for the VM that writes JSON documents of the bench.
+# Usage: . measure/bench/bench-jobs.sh (by measure/bench/bench)
+# shellcheck shell=bash disable=SC2154,SC2034 # the variables are those of measure/bench/bench
 
 # What QEMU's emulated CPU has but does not announce by itself: a constant TSC, TSC scaling.
 readonly SCALING_CPU=max,+invtsc,+tsc-scale,x-force-features=on

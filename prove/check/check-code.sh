@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The steps of scripts/check on the tree as it is after a patch: check_STEP NUMBER PATCH. What is new is so against the plain base.
+# The steps of prove/check/check on the tree as it is after a patch: check_STEP NUMBER PATCH. What is new is so against the plain base.
 # Status 3: there is nothing in this patch that the step is about.
-# Usage: . "$(dirname "$0")/check-code.sh" (by scripts/check)
-# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/check, which calls the functions by name
+# Usage: . "$(dirname "$0")/check-code.sh" (by prove/check/check)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of prove/check/check, which calls the functions by name
 
 # warnings LOG: what a compiler, sparse, Sphinx or a semantic patch objects to there, without line numbers, sorted.
 warnings() {
@@ -43,7 +43,7 @@ sources() {
 objects() {
 	local all
 	mapfile -t all < <(sources | sed 's,^virt/,arch/x86/kvm/../../../virt/,; s/c$/o/')
-	(. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/$1" LOCALVERSION= "${@:2}" "${all[@]}")
+	(. "$TOP/rig/kbuild.sh" && kmake "$tree" O="$tree/$1" LOCALVERSION= "${@:2}" "${all[@]}")
 }
 
 # code PATCH: whether it changes any.
@@ -101,11 +101,11 @@ run_i386() { compared "${1:-0000}" i386 objects out-check-i386 W=1; }
 check_i386() { kernel_code "$2" || return 3; run_i386 "$1"; }
 
 # asm/pvclock.h is of guests and the vDSO, too: what they compile of it stays as it is, instruction by instruction.
-guest_objects() { (. "$TOP/scripts/kbuild.sh" && kmake "$tree" O="$tree/out-check" LOCALVERSION= "$@"); }
+guest_objects() { (. "$TOP/rig/kbuild.sh" && kmake "$tree" O="$tree/out-check" LOCALVERSION= "$@"); }
 run_guest() {
 	local vdso=arch/x86/entry/vdso code=$log/${1:-0000}-guest.code objects
 	[ ! -d "$tree/$vdso/vdso64" ] || vdso+=/vdso64
-	objects=(arch/x86/kernel/{pvclock,kvmclock}.o $vdso/vclock_gettime.o)
+	objects=(arch/x86/kernel/{pvclock,kvmclock}.o "$vdso/vclock_gettime.o")
 	guest_objects "${objects[@]}" || return
 	(cd "$tree/out-check" && printf '%s\n' "${objects[@]}" | xargs -n 1 objdump -d) >"$code" || return
 	grep -q '<pvclock_clocksource_read.*>:' "$code" || { echo "the clock of guests is not in $code"; return 1; }
@@ -121,7 +121,7 @@ run_sphinx() {
 	local folders
 	folders=$(docs | paste -sd' ')
 	[ -n "$folders" ] || return 0
-	html() (rm -rf "$tree/out-docs" && . "$TOP/scripts/kbuild.sh" && with_debian_python kmake "$tree" O="$tree/out-docs" SPHINXDIRS="$folders" htmldocs)
+	html() (rm -rf "$tree/out-docs" && . "$TOP/rig/kbuild.sh" && with_debian_python kmake "$tree" O="$tree/out-docs" SPHINXDIRS="$folders" htmldocs)
 	compared "${1:-0000}" sphinx html || return
 	find "$tree/out-docs" -name index.html | grep -q . || { echo "Sphinx made no HTML"; return 1; }
 }
@@ -151,8 +151,8 @@ all_semantic() {
 run_cocci() { compared "${1:-0000}" cocci all_semantic; }
 check_cocci() { kernel_code "$2" || return 3; run_cocci "$1"; }
 
-# cure CASE: the topic that cures it by tests/expect/BASE-cured; nothing where every kernel has to pass it.
-cure() { awk -v name="$1" '{ sub(/^\?/, "", $1) } $1 == name { print $2 }' "$TOP/tests/expect/$BASE-cured"; }
+# cure CASE: the topic that cures it by prove/expect/BASE-cured; nothing where every kernel has to pass it.
+cure() { awk -v name="$1" '{ sub(/^\?/, "", $1) } $1 == name { print $2 }' "$TOP/prove/expect/$BASE-cured"; }
 
 # booted KTAP NEXT TOPIC...: boots the kernel of the tree, which has these topics. The base's kvm_clock_test passes. Of the tests of the
 # whole stack a case passes if one of the topics cures it, or if none of the stack does; one that NEXT cures fails, but with ? it may be lucky.
@@ -169,11 +169,11 @@ booted() {
 	while read -r result case skip; do
 		[ "$result" != not ] || { result='not ok' case=$skip skip=; }
 		by=$(cure "$case")
-		[ -z "$by" ] || topics | grep -qx "..-$by" || { echo "tests/expect/$BASE-cured: $case is cured by $by, a topic that the stack does not have"; return 1; }
+		[ -z "$by" ] || topics | grep -qx "..-$by" || { echo "prove/expect/$BASE-cured: $case is cured by $by, a topic that the stack does not have"; return 1; }
 		if [ "$result" = 'not ok' ] && [[ -z $by || $has = *" $by "* ]]; then
 			echo "$case fails, though $([ -n "$by" ] && echo "$by has cured it" || echo "the plain base passes it") ($ktap)"
 			bad=1
-		elif [ "$result$skip" = ok ] && [ "$by" = "$next" ] && [ -n "$by" ] && ! grep -q "^?$case " "$TOP/tests/expect/$BASE-cured"; then
+		elif [ "$result$skip" = ok ] && [ "$by" = "$next" ] && [ -n "$by" ] && ! grep -q "^?$case " "$TOP/prove/expect/$BASE-cured"; then
 			echo "$case passes without $by, which is to cure it ($ktap)"
 			bad=1
 		fi
@@ -212,4 +212,4 @@ check_alone() {
 }
 
 # The KVM selftests of the base, all of them.
-check_suite() { rig check-suite; }
+check_suite() { rig prove/suite/check-suite; }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The steps of scripts/check on the text of a patch, and on the project's own code: check_STEP NUMBER PATCH. Status 3: there is
+# The steps of prove/check/check on the text of a patch, and on the project's own code: check_STEP NUMBER PATCH. Status 3: there is
 # nothing in this patch that the step is about.
-# Usage: . "$(dirname "$0")/check-text.sh" (by scripts/check)
-# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of scripts/check, which calls the functions by name
+# Usage: . "$(dirname "$0")/check-text.sh" (by prove/check/check)
+# shellcheck shell=bash disable=SC2154,SC2317 # the variables are those of prove/check/check, which calls the functions by name
 
 # The kernel's python scripts need modules that Debian's python3 has, not any other that a PATH finds first.
 with_debian_python() { PATH=/usr/bin:$PATH "$@"; }
@@ -56,7 +56,7 @@ check_am() {
 	return $status
 }
 
-# unlisted PATCH: of checkpatch's lines on stdin those that tests/expect/checkpatch has no reason for. The line `Upstream:` is not prose, in
+# unlisted PATCH: of checkpatch's lines on stdin those that prove/expect/checkpatch has no reason for. The line `Upstream:` is not prose, in
 # which a commit would have its title.
 unlisted() {
 	local line type pattern
@@ -66,12 +66,12 @@ unlisted() {
 			# shellcheck disable=SC2053 # a pattern is meant
 			[[ $line =~ :\ (ERROR|WARNING|CHECK):$type: && $1 == $pattern ]] || continue
 			continue 2
-		done < <(sed '/^#/d; /^$/d' "$TOP/tests/expect/checkpatch")
+		done < <(sed '/^#/d; /^$/d' "$TOP/prove/expect/checkpatch")
 		echo "$line"
 	done
 }
 
-# By the newest base's checkpatch. What it says is an objection unless tests/expect/checkpatch gives the reason why not.
+# By the newest base's checkpatch. What it says is an objection unless prove/expect/checkpatch gives the reason why not.
 check_checkpatch() {
 	local said objections
 	said=$(cat "$log/$1-checkpatch.said")
@@ -86,7 +86,7 @@ check_checkpatch() {
 # The changelog and the lines that are added.
 check_codespell() {
 	sed -n '1,/^---$/p; /^+/s/^+//p' "$TOP/patches/$BASE/$2" >"$log/$1-codespell.text"
-	LC_ALL=C.UTF-8 codespell -I "$TOP/tests/expect/codespell" - <"$log/$1-codespell.text"
+	LC_ALL=C.UTF-8 codespell -I "$TOP/rig/codespell" - <"$log/$1-codespell.text"
 }
 
 # named FILE: whom get_maintainer.pl names by the series's own MAINTAINERS.
@@ -120,7 +120,15 @@ check_upstream() {
 }
 
 # Patches, lines and functions beside their bounds.
-check_topics() { "$TOP/scripts/topics" "$tree"; }
+check_topics() { "$TOP/prove/check/topics" "$tree"; }
 
 # The project's own code.
-check_own() { "$TOP/scripts/lint" && make -C "$TOP/bench" OUT="$work/bench" all; }
+check_own() {
+	local makefile
+	"$TOP/rig/lint" && "$TOP/rig/count" || return
+	# The C of every room, whatever rooms there are.
+	find "$TOP" -mindepth 1 -name build -prune -o -mindepth 2 -maxdepth 3 -name Makefile -print >"$log/makefiles"
+	while read -r makefile; do
+		make -C "$(dirname "$makefile")" OUT="$work/own/$(dirname "${makefile#"$TOP"/}")" all || return
+	done <"$log/makefiles"
+}

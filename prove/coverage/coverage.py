@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 # Lines and branches taken of some functions, by what gcov says of one or several runs.
-# Usage: scripts/coverage.py [--listed FILE] [--changes DIFF] TREE TOUCHED JSON...
+# Usage: prove/coverage/coverage.py [--listed FILE] [--changes DIFF] TREE TOUCHED JSON...
 #   TREE     the kernel's source    TOUCHED  `FILE FUNCTION` a line    JSON  of gcov --json-format, packed by gzip
 #   FILE     functions that cannot be entered, `FUNCTION # reason` a line
 #   DIFF     of git diff -U0: branches in the lines that it writes are named first, and counted by themselves
-# stdout: see scripts/coverage. Status: 0; 1 a function was never entered and is not listed, or is listed and was; 2 bad input.
+# stdout: see prove/coverage/coverage. Status: 0; 1 a function was never entered and is not listed, or is listed and was; 2 bad input.
 import argparse
 import collections
 import gzip

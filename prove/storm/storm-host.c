@@ -149,7 +149,7 @@ void storm_cpus(uint64_t seed)
 	}
 }
 
-/* Freezes everybody until the power button is pressed, which scripts/vm does; QEMU's RTC would not wake a VM with ACPI. */
+/* Freezes everybody until the power button is pressed, which rig/vm does; QEMU's RTC would not wake a VM with ACPI. */
 void storm_suspend(uint64_t seed)
 {
 	struct random random;

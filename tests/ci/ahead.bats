@@ -8,22 +8,23 @@ setup() {
 	TOP=$BATS_TEST_TMPDIR/top
 	work=$BATS_TEST_TMPDIR/work
 	log=$work/log
-	mkdir -p "$TOP"/{scripts,bases,config,guest,patches,tests} "$log"
+	BUILD=$TOP/build
+	mkdir -p "$TOP"/{rig,bases,patches,tests} "$log"
 	# shellcheck disable=SC2016 # for the script that is written here
 	printf '%s\n' '#!/bin/bash' \
 		'echo "$BASE $VARIANT ${FRAGMENTS:-none} $BUILD $(ps -o ni= -p $$)" >>"$BUILD/built"' \
 		'[ ! -e "$BUILD/slow" ] || sleep 300 & wait' \
-		'[ "$BASE" != 2 ]' >"$TOP/scripts/kernel"
-	chmod +x "$TOP/scripts/kernel"
+		'[ "$BASE" != 2 ]' >"$TOP/rig/kernel"
+	chmod +x "$TOP/rig/kernel"
 	echo 'TEST_STEPS="plain i386"' >"$TOP/bases/1"
 	echo 'TEST_STEPS="plain selftest"' >"$TOP/bases/2"
 	base_steps="plain i386 selftest"
 	# shellcheck disable=SC2317 # start_ahead calls it
 	say() { echo "$*"; }
-	# shellcheck source=scripts/rig.sh
-	. "$BATS_TEST_DIRNAME/../scripts/rig.sh"
-	# shellcheck source=scripts/test-ahead.sh
-	. "$BATS_TEST_DIRNAME/../scripts/test-ahead.sh"
+	# shellcheck source=rig/rig.sh
+	. "$BATS_TEST_DIRNAME/../../rig/rig.sh"
+	# shellcheck source=ci/test-ahead.sh
+	. "$BATS_TEST_DIRNAME/../../ci/test-ahead.sh"
 }
 
 @test "what is built, in the order of need" {

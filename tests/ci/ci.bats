@@ -7,7 +7,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	unset BASE VARIANT KERNEL LINUX
 	export BUILD=$BATS_TEST_TMPDIR/build
 	top=$BATS_TEST_TMPDIR
@@ -84,7 +84,7 @@ lava_log() {
 
 @test "lava-ktap: a program and its cases; a run that was cut off fails" {
 	lava_log a_test.one=pass a_test.two=skip a_test.three=fail a_test=fail b_test=pass plan=pass >"$top/log"
-	diff - <(/usr/bin/python3 scripts/lava-ktap "$top/log") <<-'END'
+	diff - <(/usr/bin/python3 deliver/lava-ktap "$top/log") <<-'END'
 		KTAP version 1
 		1..2
 		  KTAP version 1
@@ -97,7 +97,7 @@ lava_log() {
 		ok 2 b_test
 	END
 	lava_log a_test.one=pass >"$top/log"
-	diff - <(/usr/bin/python3 scripts/lava-ktap "$top/log") <<-'END'
+	diff - <(/usr/bin/python3 deliver/lava-ktap "$top/log") <<-'END'
 		KTAP version 1
 		1..2
 		  KTAP version 1
@@ -108,7 +108,7 @@ lava_log() {
 		not ok 2 plan
 	END
 	lava_log >"$top/log"
-	run -1 /usr/bin/python3 scripts/lava-ktap "$top/log"
+	run -1 /usr/bin/python3 deliver/lava-ktap "$top/log"
 	[ "$output" = "lava-ktap: error: $top/log has no results of a test definition" ]
 }
 
@@ -118,32 +118,32 @@ lava_log() {
 	machine 1 6.1.1 "AuthenticAMD 25 1 1 EPYC" "$(signal t.one pass)" "$(signal t.two fail)" "$(signal t.three fail)"
 	machine 2 6.1.1 "AuthenticAMD 25 1 1 EPYC" "$(signal t.one pass)" "$(signal t.two fail)" "$(signal t.three fail)"
 	machine 3 6.1.2 "GenuineIntel 6 85 7 Xeon" "$(signal t.one pass)" "$(signal t.two pass)" "$(signal t.three fail)"
-	run -1 scripts/fleet "$top"/*.log
+	run -1 deliver/fleet "$top"/*.log
 	[ "$output" = $'t.two fail 2 AuthenticAMD 25 1 1 EPYC\nt.two pass 1 GenuineIntel 6 85 7 Xeon' ]
-	run -1 scripts/fleet -k "$top"/*.log
+	run -1 deliver/fleet -k "$top"/*.log
 	[ "$output" = $'t.two fail 2 6.1.1\nt.two pass 1 6.1.2' ]
-	run -0 scripts/fleet "$top"/[12].log
+	run -0 deliver/fleet "$top"/[12].log
 	[ -z "$output" ]
 	# Missing on a machine is a difference, too.
 	sed -i '/t.one/d' "$top/2.log"
-	run -1 scripts/fleet "$top"/[12].log
+	run -1 deliver/fleet "$top"/[12].log
 	[ "$output" = 't.one pass 1 AuthenticAMD 25 1 1 EPYC' ]
 	echo nothing >"$top/4.log"
-	run -2 scripts/fleet "$top"/*.log
+	run -2 deliver/fleet "$top"/*.log
 	[[ $output == "fleet: error: $top/4.log has no line"* ]]
 }
 
 @test "the lab's job, test definition and device are what LAVA's own schemas want; and not when a word is wrong" {
 	[ "$(id -u)" = 0 ] || skip "lava-run has to be root"
 	export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock}
-	cp -r scripts bases ci patches "$top/"
-	run -0 "$top/scripts/lava" validate
+	cp -r rig prove measure deliver bases ci patches "$top/"
+	run -0 "$top/deliver/lava" validate
 	[ "$output" = "lava: device, job and test definition are valid" ] || [[ ${lines[-1]} == "lava: device, job and test definition are valid" ]]
 	while read -r file change; do
 		cp "ci/lava/$file" "$top/ci/lava/$file"
 		sed -i "$change" "$top/ci/lava/$file"
 		run ! cmp -s "ci/lava/$file" "$top/ci/lava/$file"
-		run -2 "$top/scripts/lava" validate
+		run -2 "$top/deliver/lava" validate
 		[[ ${lines[-1]} == "lava: error: ci/lava is not what LAVA's schemas want, see above" ]]
 		cp "ci/lava/$file" "$top/ci/lava/$file"
 	done <<-'END'

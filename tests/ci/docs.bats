@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# What docs/ names exists: verbs, variables, scripts, files. scripts/docs runs the commands themselves (make test-long).
+# What docs/ names exists: verbs, variables, scripts, files. ci/docs runs the commands themselves (make test-long).
 # shellcheck disable=SC1003,SC2001,SC2013,SC2016,SC2154 # a backslash to tr; words of a line; what is not to expand; bats sets output
 
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	docs=(docs/backporting.md docs/debian.md docs/fleet.md docs/real-guest.md docs/testing.md docs/submitting.md)
 	faults=0
 }
@@ -41,7 +41,7 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 					[[ " $variables " == *" $word "* ]] || fault "$doc: $line: no variable $word"
 				done
 			fi
-			for script in $(grep -oE '(^| )scripts/[a-z0-9-]+' <<<"$line"); do
+			for script in $(grep -oE '(^| )(rig|prove|measure|deliver|ci)/[a-z0-9/-]+' <<<"$line"); do
 				[ -x "$script" ] || fault "$doc: $line: no $script"
 			done
 		done < <(blocks "$doc")
@@ -53,7 +53,7 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 @test "every file of the project that a document names exists" {
 	for doc in docs/*.md README.md; do
 		# A name with an upper-case word in it stands for many.
-		for file in $(sed '/^```/,/^```/d' "$doc" | grep -oE '`(bases|bench|ci|config|docs|guest|patches|scripts|tests)/[a-zA-Z0-9_./-]*`' | tr -d '`' | sort -u); do
+		for file in $(sed '/^```/,/^```/d' "$doc" | grep -oE '`(bases|ci|deliver|docs|measure|patches|prove|rig|tests)/[a-zA-Z0-9_./-]*`' | tr -d '`' | sort -u); do
 			# Nor has the line that backporting.md is worked on.
 			[[ $file =~ [A-Z]{3}|7\.2 ]] || [ -e "$file" ] || fault "$doc: $file does not exist"
 		done
@@ -70,14 +70,14 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 
 @test "docs: blocks run in their order, the first failing line of one ends it, and is named" {
 	mkdir -p "$BATS_TEST_TMPDIR/top/docs"
-	cp -r scripts bases "$BATS_TEST_TMPDIR/top/"
+	cp -r rig prove measure deliver ci bases "$BATS_TEST_TMPDIR/top/"
 	cd "$BATS_TEST_TMPDIR/top"
 	git init -q .
 	printf '%s\n' text '```' 'echo one >>out' '```' text '```' "cat >>out <<'END'" two END 'false' 'echo three >>out' '```' '```' '[ "$(cat out)" = "$(printf "one\ntwo")" ]' '```' >docs/try.md
-	BUILD=$BATS_TEST_TMPDIR/build BASE=7.3 run --separate-stderr scripts/docs try
+	BUILD=$BATS_TEST_TMPDIR/build BASE=7.3 run --separate-stderr ci/docs try
 	[ "$status" = 1 ]
 	[ "$output" = "2 passed, 1 failed, 0 skipped" ]
 	[[ $stderr == *"FAIL: try: "*"try.02.log"* ]]
-	BUILD=$BATS_TEST_TMPDIR/build run -2 scripts/docs none
+	BUILD=$BATS_TEST_TMPDIR/build run -2 ci/docs none
 	[[ $output == *"docs/none.md does not exist" ]]
 }

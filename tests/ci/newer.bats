@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# The verdict of the step newer_selftest of scripts/test, on KTAP made here and judged by the kernel's own parser.
+# The verdict of the step newer_selftest of ci/test, on KTAP made here and judged by the kernel's own parser.
 # shellcheck disable=SC2034,SC2154 # the step reads the variables; bats sets output
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup() {
 	TOP=$BATS_TEST_TMPDIR
@@ -12,13 +12,13 @@ setup() {
 	results=$TOP/results
 	mkdir -p "$log" "$results" "$TOP/bases"
 	echo 'SELFTEST=x86/new_test' | tee "$TOP/bases/6.1" >"$TOP/bases/7.3"
-	KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. scripts/lib.sh && load_base && tree_dir')}
+	KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. rig/lib.sh && load_base && tree_dir')}
 	export KUNIT_TREE
 	BASE=6.1
 	skipped=0
 	SCALING_CPU=max
-	. "$PROJECT/scripts/test-newer.sh"
-	eval "$(grep -E '^in_vm\(\)' "$PROJECT/scripts/lib.sh")"
+	. "$PROJECT/ci/test-newer.sh"
+	eval "$(grep -E '^in_vm\(\)' "$PROJECT/rig/lib.sh")"
 }
 
 bases() { (cd "$TOP/bases" && ls); }
@@ -31,7 +31,7 @@ rig() {
 	case $1 in
 	kselftests) echo "$BASE" >"$TOP/built"; echo "$TOP/new_test" ;;
 	vm) printf '%s\n' "$stream"; return "$vm_status" ;;
-	ktap) "$PROJECT/scripts/ktap" "$2" ;;
+	ktap) "$PROJECT/rig/ktap" "$2" ;;
 	esac
 }
 

@@ -9,22 +9,22 @@ setup() {
 	TOP=$BATS_TEST_TMPDIR/top
 	log=$BATS_TEST_TMPDIR/log
 	results=$BATS_TEST_TMPDIR/results
-	mkdir -p "$TOP/tests" "$BATS_TEST_TMPDIR/bin" "$log" "$results"
-	cp "$BATS_TEST_DIRNAME/../Makefile" "$TOP/"
+	mkdir -p "$TOP/tests/rig" "$BATS_TEST_TMPDIR/bin" "$log" "$results"
+	cp "$BATS_TEST_DIRNAME/../../Makefile" "$TOP/"
 	: >"$TOP/tests/one.bats"
-	: >"$TOP/tests/boot.bats"
+	: >"$TOP/tests/rig/boot.bats"
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH
 	rig() { echo a-tree; }
 	count() { echo "count $*"; }
 	fail() { echo "fail $*"; }
-	# shellcheck source=scripts/test-steps.sh
-	. "$BATS_TEST_DIRNAME/../scripts/test-steps.sh"
+	# shellcheck source=ci/test-steps.sh
+	. "$BATS_TEST_DIRNAME/../../ci/test-steps.sh"
 }
 
-# functions_of NAME...: those of scripts/test.
+# functions_of NAME...: those of ci/test.
 functions_of() {
 	local name
-	for name; do eval "$(sed -n "/^$name() {\$/,/^}\$/p" "$BATS_TEST_DIRNAME/../scripts/test")"; done
+	for name; do eval "$(sed -n "/^$name() {\$/,/^}\$/p" "$BATS_TEST_DIRNAME/../../ci/test")"; done
 }
 
 # played LINE...: what bats does.
@@ -52,7 +52,7 @@ played() {
 }
 
 @test "several are run, each has its time, and those that need a kernel or a series are for other steps" {
-	touch "$TOP/tests"/{two,bench-vm,mail-series}.bats
+	touch "$TOP/tests/rig"/{two,bench-vm,mail-series}.bats
 	echo larger >"$TOP/tests/three.bats"
 	played 'echo 1..1; echo ok 1 a'
 	J=1 run -0 step_fixtures

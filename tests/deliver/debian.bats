@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/fetch-source, scripts/dep3 and scripts/debian with a toy of a source package; nothing is asked of a network.
+# rig/fetch-source, deliver/dep3 and deliver/debian with a toy of a source package; nothing is asked of a network.
 # shellcheck disable=SC2030,SC2031,SC2154 # bats: each test is a shell of its own, and sets output, stderr
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 # source_package VERSION: toy (VERSION), Debian's way, into the suite $REPO.
 source_package() {
@@ -74,16 +74,16 @@ two_patches() {
 }
 
 @test "fetch-source: of the version that the set has; later without a suite" {
-	run --separate-stderr scripts/fetch-source
+	run --separate-stderr rig/fetch-source
 	[ "$status" = 0 ]
 	[ "$output" = "$CACHE/pkg/src/linux-source-9.9-9.9.7-1/toy_9.9.7-1.dsc" ]
 	program apt-get 'exit 1'
-	run --separate-stderr scripts/fetch-source
+	run --separate-stderr rig/fetch-source
 	[ "$output" = "$CACHE/pkg/src/linux-source-9.9-9.9.7-1/toy_9.9.7-1.dsc" ]
 	# A suite in a folder is not copied, but linked to.
 	rm "$CACHE/pkg/src/linux-source-9.9-9.9.7-1/toy_9.9.7-1.debian.tar.xz"
 	echo damaged >"$CACHE/pkg/src/linux-source-9.9-9.9.7-1/toy_9.9.7-1.debian.tar.xz"
-	run scripts/fetch-source
+	run rig/fetch-source
 	[ "$status" = 2 ]
 	says "cannot be had"
 }
@@ -94,7 +94,7 @@ two_patches() {
 	sed -i "s|$REPO|$BATS_TEST_TMPDIR/repo|" "$BATS_TEST_TMPDIR/repo/apt.conf"
 	APT_CONFIG=$BATS_TEST_TMPDIR/repo/apt.conf
 	rm "$BATS_TEST_TMPDIR/repo/toy_9.9.7-1.debian.tar.xz"
-	run --separate-stderr scripts/fetch-source
+	run --separate-stderr rig/fetch-source
 	[ "$status" = 0 ]
 	[ "$output" = "$CACHE/pkg/src/linux-source-9.9-9.9.7-1/toy_9.9.6-1.dsc" ]
 	[[ $stderr == *"source package toy 9.9.7-1 cannot be had, 9.9.6-1 is the newest that can"* ]]
@@ -102,7 +102,7 @@ two_patches() {
 
 @test "debian: patches, series, changelog; and as one patch it makes the packaging just that" {
 	two_patches
-	run --separate-stderr scripts/debian
+	run --separate-stderr deliver/debian
 	echo "$stderr"
 	[ "$status" = 0 ]
 	[ "$output" = "$BUILD/debian/9.9/kvm-wall-clock-9.9.7-1.patch" ]
@@ -150,14 +150,14 @@ two_patches() {
 	diff -r -x config debian packaging/debian
 	[ ! -e debian/config ]
 	cd "$BATS_TEST_TMPDIR/top"
-	DEBFULLNAME=Me DEBEMAIL=me@localhost scripts/debian 2>/dev/null
+	DEBFULLNAME=Me DEBEMAIL=me@localhost deliver/debian 2>/dev/null
 	grep -q '^ -- Me <me@localhost>  ' "$BUILD/debian/9.9/debian/changelog"
 }
 
 @test "debian: symbols to ignore go where KVM's are; not found: it says where to look, and nothing is made" {
 	two_patches
 	echo 'ABI_IGNORE="enter_guest leave_guest"' >>bases/9.9
-	scripts/debian 2>/dev/null
+	deliver/debian 2>/dev/null
 	diff - "$BUILD/debian/9.9/debian/config/defines" <<-'END'
 		[abi]
 		ignore-changes:
@@ -169,8 +169,8 @@ two_patches() {
 	END
 	grep -qx '+ enter_guest' "$BUILD/debian/9.9/kvm-wall-clock-9.9.7-1.patch"
 	rm -r "$BUILD/debian"
-	sed -i 's/# KVM internal/# Virtualisation/' scripts/debian
-	run --separate-stderr scripts/debian
+	sed -i 's/# KVM internal/# Virtualisation/' deliver/debian
+	run --separate-stderr deliver/debian
 	[ "$status" = 2 ]
 	[[ ${stderr_lines[-1]} == "debian: error: debian/config/defines of toy 9.9.7-1 has no section "* ]]
 	[ ! -e "$BUILD/debian/9.9" ]
@@ -179,7 +179,7 @@ two_patches() {
 @test "debian: a patch that no longer applies is named, and nothing is made" {
 	two_patches
 	sed -i 's/^ int line_3;/ int line_three;/' patches/9.9/02-two/0001-KVM-x86-Two.patch
-	run --separate-stderr scripts/debian
+	run --separate-stderr deliver/debian
 	[ "$status" = 2 ]
 	[ -z "$output" ]
 	[[ ${stderr_lines[-1]} == "debian: error: patches/9.9/02-two/0001-KVM-x86-Two.patch no longer applies to linux-source-9.9 9.9.7-1: "* ]]
@@ -190,11 +190,11 @@ two_patches() {
 	good=$BATS_TEST_TMPDIR/good.patch
 	printf '%s\n' 'Description: One' ' more' ' .' ' yet more' 'Author: A <a@localhost>' 'Origin: backport, commit:3ebcbd2244f5' \
 		'Forwarded: no' 'Last-Update: 2026-11-22' --- ' f | 2 +-' '' 'diff --git a/f b/f' '--- a/f' >"$good"
-	run -0 scripts/dep3 "$good"
+	run -0 deliver/dep3 "$good"
 	[ -z "$output" ]
 	while IFS='|' read -r change fault; do
 		sed "$change" "$good" >"$BATS_TEST_TMPDIR/bad.patch"
-		run scripts/dep3 "$good" "$BATS_TEST_TMPDIR/bad.patch"
+		run deliver/dep3 "$good" "$BATS_TEST_TMPDIR/bad.patch"
 		echo "$change: $output"
 		[ "$status" = 1 ]
 		[[ $output == "$BATS_TEST_TMPDIR/bad.patch: $fault"* ]]

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
-# The topic epoch of BASE, which is to stand on nothing else, from patches/ into an inbox on loopback and back: scripts/test runs this for each base (step mail).
+# The topic epoch of BASE, which is to stand on nothing else, from patches/ into an inbox on loopback and back: ci/test runs this for each base (step mail).
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 . "$BATS_TEST_DIRNAME/mailing.bash"
 
 teardown() { stop_server; }
@@ -14,10 +14,10 @@ teardown() { stop_server; }
 	submitter
 	mkdir "$BATS_TEST_TMPDIR/top"
 	cd "$BATS_TEST_TMPDIR/top"
-	cp -r "$PROJECT"/{scripts,bases,patches} .
+	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci,bases,patches} .
 	git init -q .
 	server
-	SEND=1 run --separate-stderr scripts/mail
+	SEND=1 run --separate-stderr deliver/mail
 	echo "$stderr"
 	[ "$status" = 0 ]
 	[ "$output" = "$BUILD/mail/$BASE-epoch-v1" ]
@@ -25,14 +25,14 @@ teardown() { stop_server; }
 	received $((${#patches[@]} + 1))
 	# What the plain source and the patches, as they are in the repository, give.
 	cat "${patches[@]}" >"$BATS_TEST_TMPDIR/patches.mbox"
-	apply_all "$(scripts/import)" base "$BATS_TEST_TMPDIR/patches.mbox" |
+	apply_all "$(rig/import)" base "$BATS_TEST_TMPDIR/patches.mbox" |
 		sed 's/^\([^ ]*\) [^<]*<[^>]*>/\1 Zoë Übung-Łaska <zoe@submitter.example>/' >"$BATS_TEST_TMPDIR/series"
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/series")" = ${#patches[@]} ]
-	apply_all "$(scripts/import)" base "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" -
+	apply_all "$(rig/import)" base "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" -
 	git config --global b4.attestation-policy off
 	mkdir "$BATS_TEST_TMPDIR/b4"
 	(cd "$BATS_TEST_TMPDIR" && b4 -q am -m "$inbox/mbox" -o b4 "$(header Message-Id "$inbox/0003.eml" | tr -d '<>')" </dev/null >&2)
-	apply_all "$(scripts/import)" base "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
+	apply_all "$(rig/import)" base "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
 	# Whoever takes KVM x86 patches is asked, by the whole series; and no source that is only imported here is called a base.
 	for mail in "$inbox"/*.eml; do
 		grep -qE '^(Cc:|\s).*kvm@vger\.kernel\.org' "$mail"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164,SC2016 # bats: each test is a shell of its own, and sets output, stderr; $() is data
-# scripts/mail on a toy kernel: what is written, what is refused, what arrives. Mail goes to loopback only.
+# deliver/mail on a toy kernel: what is written, what is refused, what arrives. Mail goes to loopback only.
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 . "$BATS_TEST_DIRNAME/mailing.bash"
 
-# The toy kernel with what scripts/mail asks of a kernel: who maintains a file, and a critic.
+# The toy kernel with what deliver/mail asks of a kernel: who maintains a file, and a critic.
 eval "$(declare -f kernel | sed '1s/kernel/plain_kernel/')"
 kernel() {
 	plain_kernel "$1"
@@ -46,7 +46,7 @@ setup_file() {
 	cp "$PROJECT/Makefile" "$BATS_FILE_TMPDIR/top/"
 	printf 'MAIL_PREFIX="PATCH 9.9"\nMAIL_CC=line@lists.example\n' >>"$BATS_FILE_TMPDIR/top/bases/9.9"
 	cd "$BATS_FILE_TMPDIR/top"
-	scripts/tree
+	rig/tree
 	tree=$BUILD/tree/9.9
 	# change FILE LINE TEXT MESSAGE
 	change() {
@@ -57,7 +57,7 @@ setup_file() {
 	change manual 5 five $'Manual: Say five\n\nReported-by: Pat Reporter <pat@users.example>\nCc: Sam Åsen <sam@users.example>'
 	change arch/x86/kvm/x86.c 30 'int thirty;' $'KVM: x86: Make thirty \xe2\x80\x93 at last\n\nIn 30 \xc2\xb5s.'
 	git -C "$tree" branch numbers
-	scripts/refresh
+	rig/refresh
 	printf 'Subject: KVM: x86: Make numbers\n\nThe line of the toy.\n\nMore of it.\n' >patches/9.9/01-numbers/cover
 	rm -rf "$BUILD"
 }
@@ -80,7 +80,7 @@ teardown() { stop_server; }
 
 # refused TEXT: status 2 with one clear line, and no mails.
 refused() {
-	run scripts/mail
+	run deliver/mail
 	[ "$status" = 2 ]
 	says "error: $1"
 	[ "$(grep -c 'error: ' <<<"$output")" = 1 ]
@@ -115,7 +115,7 @@ upstream() {
 	git clone -q "$up" "$BATS_TEST_TMPDIR/linux"
 	export LINUX=$BATS_TEST_TMPDIR/linux
 	# The build is the rig's and has its own tests; here it only tells what it was asked to build.
-	cat >scripts/kernel <<-'EOF'
+	cat >rig/kernel <<-'EOF'
 		#!/bin/sh
 		mkdir -p "$BUILD"
 		echo "$VARIANT $KERNEL $(git -C "$LINUX" log --format=%s HEAD | head -n 5 | paste -sd,) $(git -C "$LINUX" rev-parse HEAD^{tree})" >"$BUILD/../../built"
@@ -124,7 +124,7 @@ upstream() {
 }
 
 @test "mail: what is written" {
-	run --separate-stderr scripts/mail
+	run --separate-stderr deliver/mail
 	[ "$status" = 0 ]
 	[ "$output" = "$mails" ]
 	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-ten.patch 0002-Manual-Say-five.patch 0003-KVM-x86-Make-thirty-at-last.patch" ]
@@ -163,7 +163,7 @@ upstream() {
 }
 
 @test "mail: who gets what" {
-	scripts/mail
+	deliver/mail
 	people() { header "$1" "$2" | grep -o '[^ <,]*@[^ >,]*' | sort | paste -sd' '; }
 	[ "$(people To "$mails"/0001*)" = kim@kvm.example ]
 	[ "$(people Cc "$mails"/0001*)" = "all@lists.example kvm@lists.example line@lists.example robin@kvm.example" ]
@@ -180,17 +180,17 @@ upstream() {
 
 @test "mail: without a prefix or a list of its own, a base is upstream" {
 	sed -i '/^MAIL_/d' bases/9.9
-	scripts/mail
+	deliver/mail
 	[ "$(header Subject "$cover")" = "[PATCH 0/3] KVM: x86: Make numbers" ]
 	run ! grep -q line@lists.example "$cover"
 }
 
 @test "mail: the same text again; of the user's git configuration only the name counts" {
-	scripts/mail
+	deliver/mail
 	cp -r "$mails" "$BATS_TEST_TMPDIR/first"
 	printf '%s\n' '[format]' 'signature = x' 'numbered = false' 'subjectPrefix = X' 'coverLetter = auto' 'headers = "X-Y: z"' '[diff]' \
 		'noprefix = true' 'context = 1' 'algorithm = patience' '[commit]' 'gpgSign = true' '[core]' 'abbrev = 7' 'autocrlf = true' >>"$GIT_CONFIG_GLOBAL"
-	GIT_AUTHOR_NAME=Else GIT_COMMITTER_EMAIL=else@localhost GIT_DIR=/nowhere scripts/mail
+	GIT_AUTHOR_NAME=Else GIT_COMMITTER_EMAIL=else@localhost GIT_DIR=/nowhere deliver/mail
 	text() { cd "$1" && sed -E '/^(Message-Id|In-Reply-To|References):/Id; 1,9{/^Date: /d}' ./*.patch; }
 	diff <(text "$BATS_TEST_TMPDIR/first") <(text "$mails")
 }
@@ -219,9 +219,9 @@ upstream() {
 @test "mail: a name that mail has to quote" {
 	git config --global user.name 'Dr. Ann "Cat" O'\''Hara, Jr. $(touch pwned)'
 	server
-	SEND=1 scripts/mail
+	SEND=1 deliver/mail
 	received 4
-	[ "$(apply_all "$(scripts/import)" base "$inbox/mbox" | cut -d' ' -f2- | sed -n 1p)" = 'Dr. Ann "Cat" O'\''Hara, Jr. $(touch pwned) <zoe@submitter.example> KVM: x86: Make ten' ]
+	[ "$(apply_all "$(rig/import)" base "$inbox/mbox" | cut -d' ' -f2- | sed -n 1p)" = 'Dr. Ann "Cat" O'\''Hara, Jr. $(touch pwned) <zoe@submitter.example> KVM: x86: Make ten' ]
 	[ -z "$(find "$BATS_TEST_TMPDIR" -name pwned)" ]
 }
 
@@ -280,10 +280,10 @@ upstream() {
 	printf 'Subject: KVM: \344\275\240\345\245\275 `touch pwned` $(touch pwned) "; touch pwned; " ..\\/..\\/x --output=y %%s\n\nFrom nobody\ntext\n' >"$series/cover"
 	subject 'KVM: `touch pwned` $(touch pwned) "; touch pwned; " ..\/..\/x --output=y %s, Bcc: x@users.example \&c.'
 	server
-	SEND=1 scripts/mail
+	SEND=1 deliver/mail
 	received 4
 	[ -z "$(find "$BATS_TEST_TMPDIR" -name pwned)" ]
-	[ "$(apply_all "$(scripts/import)" base "$inbox/mbox" | sed -n 's/.*example> //p' | sed -n 1p)" = \
+	[ "$(apply_all "$(rig/import)" base "$inbox/mbox" | sed -n 's/.*example> //p' | sed -n 1p)" = \
 		'KVM: `touch pwned` $(touch pwned) "; touch pwned; " ../../x --output=y %s, Bcc: x@users.example &c.' ]
 	header Subject "$inbox/0001.eml" | grep -qE '^\[PATCH 9.9 0/3\] =\?utf-8\?q\?KVM=3A_=E4=BD=A0=E5=A5=BD'
 	run ! grep -q 'x@users' "$inbox/envelopes"
@@ -292,7 +292,7 @@ upstream() {
 
 @test "mail: headers of a patch that would make more recipients" {
 	sed -i 's/^Subject: /Bcc: spy@users.example\nTo: spy@users.example\nSubject: /' "$series"/0001*
-	scripts/mail
+	deliver/mail
 	run ! grep -r spy@users "$mails"
 }
 
@@ -306,21 +306,21 @@ upstream() {
 
 @test "mail: no answer, or nobody, from get_maintainer.pl" {
 	sed -i 's/^With a body/NO ANSWER/' "$series"/0001*
-	run scripts/mail
+	run deliver/mail
 	[ "$status" = 2 ]
 	says "error: get_maintainer.pl has no answer for $BUILD/mail/new/0001-KVM-x86-Make-ten.patch, status 1"
 	[ ! -e "$mails" ]
 	rm "$series"/000[13]*
-	scripts/mail
+	deliver/mail
 	sed -i 's|b/manual|b/empty|; s|a/manual|a/empty|; s/^@@.*/@@ -0,0 +1 @@/; /^[ -][0-9]/d' "$series"/0002*
 	rm -r "$mails"
 	refused "get_maintainer.pl names no maintainer of half of the patches"
 }
 
 @test "mail: mails that were edited are not written over" {
-	scripts/mail
+	deliver/mail
 	sed -i 's/^---$/---\nA note for v1./' "$mails"/0001*
-	run scripts/mail
+	run deliver/mail
 	[ "$status" = 2 ]
 	says "$mails was edited by hand, which would be lost"
 	grep -q 'A note for v1' "$mails"/0001*
@@ -329,14 +329,14 @@ upstream() {
 @test "mail: one that was interrupted is done by the next run" {
 	mkdir -p "$BUILD/mail/work/.git" "$BUILD/mail/new"
 	echo half | tee "$BUILD/mail/new/0009-old.patch" >"$BUILD/mail/work/.git/HEAD"
-	scripts/mail
+	deliver/mail
 	[ ! -e "$mails/0009-old.patch" ]
 }
 
 @test "version: a range-diff against the mails of the version before, below the diffstat" {
-	scripts/mail
+	deliver/mail
 	sed -i 's/^+int thirty;/+int THIRTY;/' "$series"/0003*
-	VERSION=2 run --separate-stderr scripts/mail
+	VERSION=2 run --separate-stderr deliver/mail
 	[ "$status" = 0 ]
 	[ "$output" = "$BUILD/mail/9.9-numbers-v2" ]
 	cover=$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch
@@ -356,7 +356,7 @@ upstream() {
 	sed -i 's/^+int thirty;/+int THIRTY;/' "$series"/0003*
 	rm "$series"/0001*
 	project v2
-	VERSION=3 PREVIOUS=v1 scripts/mail
+	VERSION=3 PREVIOUS=v1 deliver/mail
 	cover=$BUILD/mail/9.9-numbers-v3/v3-0000-cover-letter.patch
 	grep -qx 'Range-diff against v2:' "$cover"
 	grep -qE '^1:  [0-9a-f]+ < -:  -+ KVM: x86: Make ten$' "$cover"
@@ -364,10 +364,10 @@ upstream() {
 	cp -r "$BATS_FILE_TMPDIR/top/patches/9.9/01-numbers" "$BATS_TEST_TMPDIR/old"
 	rm -r "$BUILD/mail"
 	cd "$BATS_TEST_TMPDIR"
-	VERSION=3 PREVIOUS=old top/scripts/mail
+	VERSION=3 PREVIOUS=old top/deliver/mail
 	grep -qE '^ +\+\+int THIRTY;$' "$cover"
 	sed -i 's/^-int line_10;/-int line_1x;/' old/0001*
-	VERSION=3 PREVIOUS=old run top/scripts/mail
+	VERSION=3 PREVIOUS=old run top/deliver/mail
 	[ "$status" = 2 ]
 	says "0001-KVM-x86-Make-ten.patch does not apply to the commit that version 2 is compared on"
 }
@@ -377,31 +377,31 @@ upstream() {
 	server
 	git config --global user.email zoe@users.noreply.submitter.example
 	SEND=1 refused "user.email=zoe@users.noreply.submitter.example takes no replies"
-	run scripts/mail
+	run deliver/mail
 	[ "$status" = 0 ]
 	says "takes no replies"
 	git config --global user.email zoe@submitter.example
-	scripts/mail
-	SEND='' scripts/mail
+	deliver/mail
+	SEND='' deliver/mail
 	[ ! -e "$inbox/mbox" ]
 }
 
 @test "send: what arrives, by git am and by b4, is the series" {
 	server
-	SEND=1 run --separate-stderr scripts/mail
+	SEND=1 run --separate-stderr deliver/mail
 	[ "$status" = 0 ]
 	[ "$output" = "$mails" ]
 	grep -q 'sent 2 of 4: \[PATCH 9.9 1/3\] KVM: x86: Make ten' <<<"$stderr"
 	grep -q 'sent all 4 mails' <<<"$stderr"
 	received 4
-	scripts/tree >&2
+	rig/tree >&2
 	git -C "$BUILD/tree/9.9" log --reverse --format='%T Zoë Übung-Łaska <zoe@submitter.example> %s' base.. >"$BATS_TEST_TMPDIR/series"
-	apply_all "$(scripts/import)" base "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" -
+	apply_all "$(rig/import)" base "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" -
 	git config --global b4.attestation-policy off
 	id=$(header Message-Id "$inbox/0003.eml" | tr -d '<>')
 	mkdir "$BATS_TEST_TMPDIR/b4"
 	(cd "$BATS_TEST_TMPDIR" && b4 -q am -m "$inbox/mbox" -o b4 "$id" </dev/null >&2)
-	apply_all "$(scripts/import)" base "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
+	apply_all "$(rig/import)" base "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
 	# The envelopes are what the mails say.
 	[ "$(sed -n 2p "$inbox/envelopes")" = "zoe@submitter.example all@lists.example kim@kvm.example kvm@lists.example line@lists.example robin@kvm.example" ]
 	[ "$(sed -n 1p "$inbox/envelopes" | wc -w)" = 10 ]
@@ -412,11 +412,11 @@ upstream() {
 	header To "$inbox/0002.eml" | grep -qF '=?utf-8?q?Kim_M=C3=BCller?= <kim@kvm.example>'
 	# The record, and what comes after it.
 	[ "$(cut -d' ' -f2 "$mails/sent")" = "$(for mail in "$inbox"/*.eml; do header Message-Id "$mail"; done)" ]
-	SEND=1 run scripts/mail
+	SEND=1 run deliver/mail
 	[ "$status" = 2 ]
 	says "$mails was sent already: the next version is VERSION=2"
 	received 4
-	VERSION=2 scripts/mail
+	VERSION=2 deliver/mail
 	grep -qxF "v1: https://lore.kernel.org/r/$(header Message-Id "$inbox/0001.eml" | tr -d '<>')" "$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch"
 	[ -z "$(header In-Reply-To "$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch")" ]
 }
@@ -424,45 +424,45 @@ upstream() {
 @test "send: a server that gives up in the middle; the rest follows, each mail once, in the same thread" {
 	server
 	echo 2 >"$inbox/accept"
-	SEND=1 run scripts/mail
+	SEND=1 run deliver/mail
 	[ "$status" = 2 ]
 	says "error: 2 of 4 mails were sent, 0002-Manual-Say-five.patch was not: 4.3.0 out of order"
 	says "make mail SEND=1 with the same variables sends the rest into the same thread (log $mails/send.log)"
 	received 2
-	run scripts/mail
+	run deliver/mail
 	[ "$status" = 2 ]
 	says "$mails was sent in part, 2 of 4 mails"
-	run scripts/clean
+	run ci/clean
 	[ "$status" = 2 ]
 	says "$mails was sent in part"
-	SEND=1 run scripts/mail
+	SEND=1 run deliver/mail
 	[ "$status" = 2 ]
 	says "error: 2 of 4 mails were sent"
 	rm "$inbox/accept"
 	# A series that has changed in the meantime changes nothing about what is under way.
 	sed -i 's/^+int thirty;/+int THIRTY;/' "$series"/0003*
-	SEND=1 scripts/mail
+	SEND=1 deliver/mail
 	received 4
 	run ! grep -q THIRTY "$inbox/mbox"
-	scripts/clean
+	ci/clean
 	[ ! -e "$BUILD" ]
 }
 
 @test "send: no server there; nothing was sent, and the next run begins anew" {
 	server
 	stop_server
-	SEND=1 run scripts/mail
+	SEND=1 run deliver/mail
 	[ "$status" = 2 ]
 	says "error: nothing was sent: Unable to initialize SMTP properly"
 	server
-	SEND=1 scripts/mail
+	SEND=1 deliver/mail
 	received 4
 }
 
 @test "send: a server that does not take an address" {
 	server
 	echo 0 >"$inbox/accept"
-	SEND=1 run scripts/mail
+	SEND=1 run deliver/mail
 	[ "$status" = 2 ]
 	says "error: nothing was sent: 4.3.0 out of order"
 	[ ! -e "$inbox/mbox" ]
@@ -471,7 +471,7 @@ upstream() {
 @test "send: the record is true even if everything here is killed" {
 	server
 	# All processes of the sender end after the second mail, before they can say anything.
-	SEND=1 setsid scripts/mail >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	SEND=1 setsid deliver/mail >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	victim=$!
 	printf '#!/bin/sh\n[ "$1" != 2 ] || { until grep -q "^Result: 250" "%s/send.log"; do sleep 0.1; done; pkill -KILL -s %s; }\n' \
 		"$mails" "$victim" >"$inbox/hook"
@@ -479,7 +479,7 @@ upstream() {
 	wait "$victim" || true
 	rm "$inbox/hook"
 	[ "$(find "$inbox" -name '*.eml' | wc -l)" = 2 ]
-	SEND=1 scripts/mail
+	SEND=1 deliver/mail
 	# The second mail was kept but not confirmed: that one comes twice, none is missing, no other is sent again.
 	[ "$(for mail in "$inbox"/*.eml; do header Message-Id "$mail"; done)" = "$(for n in 0 1 1 2 3; do header Message-Id "$mails/000$n"*; done)" ]
 }
@@ -497,11 +497,11 @@ upstream() {
 	git config --global sendemail.transferEncoding base64
 	git config --global core.editor false
 	git config --global sendemail.suppressCc cc
-	SEND=1 run scripts/mail
+	SEND=1 run deliver/mail
 	[ "$status" = 2 ]
 	says "0000-cover-letter.patch would not go to just those that it names, nothing was sent: all@lists.example"
 	git config --global --unset sendemail.suppressCc
-	SEND=1 scripts/mail
+	SEND=1 deliver/mail
 	received 4
 	run ! grep -q other@users "$inbox/envelopes"
 	grep -qx '+int ten;' "$inbox/0002.eml"
@@ -511,7 +511,7 @@ upstream() {
 	upstream
 	state() { (cd "$LINUX" && find . -type f -printf '%p %T@ ' -exec sha256sum {} \;); }
 	before=$(state)
-	ONTO=origin/next run --separate-stderr scripts/mail
+	ONTO=origin/next run --separate-stderr deliver/mail
 	[ "$status" = 0 ]
 	[ "$output" = "$mails" ]
 	diff <(echo "$before") <(state)
@@ -523,17 +523,17 @@ upstream() {
 	[ -z "$(find "$CACHE/git" -maxdepth 1 -name 'linux-[0-9a-f]*.git')" ]
 	# HEAD is what ONTO is by default; the folder may be given from elsewhere.
 	cd "$BATS_TEST_TMPDIR"
-	LINUX=linux top/scripts/mail
+	LINUX=linux top/deliver/mail
 	grep -q "^base-commit: $(git -C "$LINUX" rev-parse HEAD)" "$cover"
 }
 
 @test "onto: a version after, compared on the commits that each is based on" {
 	upstream
-	ONTO=v9.9 scripts/mail
+	ONTO=v9.9 deliver/mail
 	grep -q "^base-commit: $(git -C "$LINUX" rev-parse v9.9)" "$cover"
 	# Where the version before would not even apply.
 	rm "$series"/0003*
-	VERSION=2 ONTO=origin/conflict scripts/mail
+	VERSION=2 ONTO=origin/conflict deliver/mail
 	cover=$BUILD/mail/9.9-numbers-v2/v2-0000-cover-letter.patch
 	grep -q "^base-commit: $(git -C "$LINUX" rev-parse origin/conflict)" "$cover"
 	grep -qE '^2:  [0-9a-f]+ = 2:  [0-9a-f]+ Manual: Say five$' "$cover"
@@ -564,10 +564,10 @@ upstream() {
 	up commit -qam 'Manual: Say five'
 	git -C "$LINUX" fetch -q
 	sed -i 's/^With a body./&\n\nUpstream: 123456789012 (queued)/' "$series"/0001*
-	ONTO=origin/next scripts/mail
+	ONTO=origin/next deliver/mail
 	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-ten.patch 0002-KVM-x86-Make-thirty-at-last.patch" ]
 	sed -i "s/123456789012/$(git -C "$LINUX" rev-parse --short=12 origin/next)/" "$series"/0001*
-	ONTO=origin/next run -0 scripts/mail
+	ONTO=origin/next run -0 deliver/mail
 	says "origin/next has patches/9.9/01-numbers/0001-KVM-x86-Make-ten.patch: left out"
 	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-thirty-at-last.patch" ]
 	rm "$series"/0003*
@@ -576,22 +576,22 @@ upstream() {
 }
 
 @test "TOPIC: the others go below it, unless it needs none or few of them; the default is epoch" {
-	TOPIC=two run -2 scripts/mail
+	TOPIC=two run -2 deliver/mail
 	says "TOPIC=two is unknown; use one of: numbers all"
 	mkdir patches/9.9/0{0-upstream,2-epoch}
 	mv "$series"/0001* patches/9.9/00-upstream/
 	mv "$series"/0003* patches/9.9/02-epoch/
 	cp "$series/cover" patches/9.9/02-epoch/
-	TOPIC=upstream run -2 scripts/mail
+	TOPIC=upstream run -2 deliver/mail
 	says "TOPIC=upstream is what upstream has already"
 	mails=$BUILD/mail/9.9-epoch-v1
-	scripts/mail
+	deliver/mail
 	[ "$(cd "$mails" && echo *.patch)" = "0000-cover-letter.patch 0001-KVM-x86-Make-thirty-at-last.patch" ]
 	grep -q '^@@ -27,7 +27,7 @@ int line_26;' "$mails"/0001*
 	echo 'ALONE="numbers upstream+epoch"' >>bases/9.9
 	sed -i 's/^ 4$/ 44/' patches/9.9/01-numbers/0002*
-	scripts/mail
-	TOPIC=numbers run -2 scripts/mail
+	deliver/mail
+	TOPIC=numbers run -2 deliver/mail
 	says "patches/9.9/01-numbers/0002-Manual-Say-five.patch does not apply"
 }
 
@@ -606,12 +606,12 @@ upstream() {
 @test "onto: a commit of nobody's but the user's own is no base-commit; nor is an imported source" {
 	upstream
 	git -C "$LINUX" -c user.name=a -c user.email=a@localhost commit -q --allow-empty -m own
-	run scripts/mail
+	run deliver/mail
 	[ "$status" = 0 ]
 	says "is on no branch that LINUX=$LINUX has from a remote: no base-commit is written"
 	run ! grep -rq '^base-commit' "$mails"
-	git clone -q "$(LINUX='' scripts/import)" "$BATS_TEST_TMPDIR/import"
-	LINUX=$BATS_TEST_TMPDIR/import scripts/mail
+	git clone -q "$(LINUX='' rig/import)" "$BATS_TEST_TMPDIR/import"
+	LINUX=$BATS_TEST_TMPDIR/import deliver/mail
 	run ! grep -rq '^base-commit' "$mails"
 }
 
@@ -627,7 +627,7 @@ upstream() {
 @test "onto: a shallow clone is a clone" {
 	upstream
 	git clone -q --depth 1 -b next "file://$BATS_TEST_TMPDIR/upstream" "$BATS_TEST_TMPDIR/shallow"
-	LINUX=$BATS_TEST_TMPDIR/shallow scripts/mail
+	LINUX=$BATS_TEST_TMPDIR/shallow deliver/mail
 	grep -q "^base-commit: $(git -C "$LINUX" rev-parse next 2>/dev/null || git -C "$BATS_TEST_TMPDIR/shallow" rev-parse HEAD)" "$cover"
 }
 

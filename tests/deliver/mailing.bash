@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What the tests of scripts/mail share: a submitter, a mail server on loopback, and what receivers do with the mails.
+# What the tests of deliver/mail share: a submitter, a mail server on loopback, and what receivers do with the mails.
 # Usage: . "$BATS_TEST_DIRNAME/mailing.bash"
 # shellcheck shell=bash
 

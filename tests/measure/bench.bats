@@ -5,7 +5,8 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	export SOURCE="$BATS_TEST_DIRNAME/../bench"
+	export SOURCE="$BATS_TEST_DIRNAME/../../measure/bench"
+	export VMM="$BATS_TEST_DIRNAME/../../rig/vmm"
 	export BENCH="${BENCH_OUT:-$BATS_FILE_TMPDIR}/kvm-clock-bench"
 	make -s -C "$SOURCE" OUT="$(dirname "$BENCH")"
 }
@@ -13,7 +14,7 @@ setup_file() {
 # harness FLAGS...: compiles stdin, a program that may include the sources, and runs it.
 harness() {
 	cat >"$BATS_TEST_TMPDIR/harness.c"
-	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$@" -I"$SOURCE" -pthread \
+	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$@" -I"$SOURCE" -I"$VMM" -pthread \
 		-o "$BATS_TEST_TMPDIR/harness" "$BATS_TEST_TMPDIR/harness.c"
 	"$BATS_TEST_TMPDIR/harness"
 }
@@ -28,10 +29,10 @@ one_line() {
 }
 
 need_kvm() {
-	(. "$BATS_TEST_DIRNAME/../scripts/lib.sh" && have_kvm) || skip "no usable /dev/kvm"
+	(. "$BATS_TEST_DIRNAME/../../rig/lib.sh" && have_kvm) || skip "no usable /dev/kvm"
 }
 
-# need_32bit: the 32-bit program is executed here. tests/bench-vm.bats executes it in the VM, whatever this kernel can do.
+# need_32bit: the 32-bit program is executed here. tests/measure/bench-vm.bats executes it in the VM, whatever this kernel can do.
 need_32bit() {
 	local status=0
 	"${BENCH}32" --list >/dev/null 2>"$BATS_TEST_TMPDIR/32bit" || status=$?

@@ -1,26 +1,26 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/bench with played kernels and VMs: turns, what is kept of a run that was cut off, what is measured anew.
+# measure/bench/bench with played kernels and VMs: turns, what is kept of a run that was cut off, what is measured anew.
 # shellcheck disable=SC2013,SC2016,SC2154,SC2317 # words, not lines; what the played scripts expand; run calls bench; bats sets stderr and lines
 
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	unset BASE VARIANT KERNEL BUILD TRIES BUSY AGE FULL JOBS LOST_BUDGET
 	top=$BATS_TEST_TMPDIR
 	export BUILD=$top/build QEMU=$top/qemu HOST=0
-	mkdir -p "$top/bases" "$top/bench" "$BUILD/bench"
-	cp -r scripts "$top/"
+	mkdir -p "$top/bases" "$BUILD/bench"
+	cp -r rig prove measure deliver ci "$top/"
 	for base in 6.1 6.12; do echo 'SELFTEST=x/test' >"$top/bases/$base"; done
 	# The program is only looked at.
-	printf 'all %%:\n\ttrue\n' >"$top/bench/Makefile"
+	printf 'all %%:\n\ttrue\n' >"$top/measure/bench/Makefile"
 	echo program >"$BUILD/bench/kvm-clock-bench"
 	echo test >"$top/test"
 	play qemu 'echo "QEMU emulator version 7.2.0"'
-	play scripts/kernel 'dir="$BUILD/$BASE-$VARIANT"; mkdir -p "$dir"; cd "$dir"
+	play rig/kernel 'dir="$BUILD/$BASE-$VARIANT"; mkdir -p "$dir"; cd "$dir"
 		for file in bzImage modules.cpio; do [ -e $file ] || echo "$BASE $VARIANT" >$file; done; echo "$BASE.0" >release; echo "$dir/bzImage"'
-	play scripts/kselftests 'echo '"$top/test"
+	play rig/kselftests 'echo '"$top/test"
 	# Each boot is written down; the job is known by what it runs.
 	vm 'case $CMD in ktap-run*) echo "KTAP version 1"; exit 1 ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
 	results=$BUILD/results/bench
@@ -32,12 +32,12 @@ play() {
 }
 
 vm() {
-	play scripts/vm 'echo "$BASE $VARIANT $SMP" >>'"$top/boots" "$1"
+	play rig/vm 'echo "$BASE $VARIANT $SMP" >>'"$top/boots" "$1"
 }
 
 bench() {
 	: >"$top/boots"
-	JOBS=${JOBS:-idle selftest} "$top/scripts/bench"
+	JOBS=${JOBS:-idle selftest} "$top/measure/bench/bench"
 }
 
 rig_boots() { grep -c . "$top/boots"; }
@@ -125,7 +125,7 @@ rig_boots() { grep -c . "$top/boots"; }
 }
 
 @test "the machine's own /dev/kvm comes last, if there is one" {
-	bash -c '. scripts/lib.sh && have_kvm' || skip "no usable /dev/kvm"
+	bash -c '. rig/lib.sh && have_kvm' || skip "no usable /dev/kvm"
 	play build/bench/kvm-clock-bench 'case "$*" in *--case*) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; *) exit 1 ;; esac'
 	HOST=1 JOBS="idle cost" run -0 --separate-stderr bench
 	[ "$(rig_boots)" = 8 ]
@@ -136,22 +136,22 @@ rig_boots() { grep -c . "$top/boots"; }
 
 @test "bad input gets one line that names it" {
 	for bad in TRIES=0 TRIES=x BUSY=-1 AGE=1.5; do
-		run -2 --separate-stderr env "$bad" "$top/scripts/bench"
+		run -2 --separate-stderr env "$bad" "$top/measure/bench/bench"
 		[ "$stderr" = "bench: error: $bad is no number" ]
 	done
-	JOBS="idle nonsense" run -2 --separate-stderr "$top/scripts/bench"
+	JOBS="idle nonsense" run -2 --separate-stderr "$top/measure/bench/bench"
 	[[ "$stderr" == "bench: error: JOBS=nonsense is unknown; use one of: idle "* ]]
-	run -2 --separate-stderr "$top/scripts/bench" word
+	run -2 --separate-stderr "$top/measure/bench/bench" word
 	[[ "$stderr" == "bench: error: unknown argument word"* ]]
-	BASE=5.10 run -2 --separate-stderr "$top/scripts/bench"
+	BASE=5.10 run -2 --separate-stderr "$top/measure/bench/bench"
 	[[ "$stderr" == *"BASE=5.10 is unknown"* ]]
 }
 
 @test "every job of the list has its command, and every case of the bench is in one" {
-	make -s -C bench OUT="$top/real" "$top/real/kvm-clock-bench"
+	make -s -C measure/bench OUT="$top/real" "$top/real/kvm-clock-bench"
 	FULL='' TRIES=4 BUSY=1 AGE=1 program=$top/real/kvm-clock-bench selftest=test
-	eval "$(grep -E '^in_vm\(\)' scripts/lib.sh)"
-	. scripts/bench-jobs.sh
+	eval "$(grep -E '^in_vm\(\)' rig/lib.sh)"
+	. measure/bench/bench-jobs.sh
 	all=
 	for name in $job_names full full_loaded; do
 		command=

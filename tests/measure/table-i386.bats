@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/table on the results of a 32-bit host: each thing that it judges is wrong once.
+# measure/table on the results of a 32-bit host: each thing that it judges is wrong once.
 # shellcheck disable=SC2016,SC2154 # jq's variables; bats sets stderr and lines
 
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	unset BASE VARIANT KERNEL FRAGMENTS ACCEL LINUX
 	results=$BATS_TEST_TMPDIR/results
 	mkdir -p "$results/stock" "$results/patched"
@@ -35,13 +35,13 @@ spoil() {
 
 # wrong TEXT: that is the verdict, and the status 1.
 wrong() {
-	run -1 --separate-stderr scripts/table "$results"
+	run -1 --separate-stderr measure/table "$results"
 	echo "$stderr"
 	[ "$stderr" = "verdict: $1" ]
 }
 
 @test "patched exact and stock not: the rows, and the verdict last" {
-	run -0 --separate-stderr scripts/table "$results"
+	run -0 --separate-stderr measure/table "$results"
 	[[ $output == *"1,000 tries a case"* ]]
 	[[ $output =~ "largest step between epochs (ns)"\ +300\ +0 ]]
 	[[ $output =~ "epoch error, worst (ns)"\ +not\ measured\ +2 ]]
@@ -64,7 +64,7 @@ wrong() {
 	for change in bracketed=999 realtime=0 host_tsc=1 master_clock=1; do
 		cp "$results/patched/bench.json" "$results/kept"
 		spoil patched/bench ".cases.noclock.$change"
-		run -1 --separate-stderr scripts/table "$results"
+		run -1 --separate-stderr measure/table "$results"
 		[[ $stderr == "verdict: patched: noclock {"*"\"${change%=*}\":${change#*=}"* ]]
 		mv "$results/kept" "$results/patched/bench.json"
 	done
@@ -105,6 +105,6 @@ wrong() {
 
 @test "one clear line: results that are not there" {
 	rm "$results/stock/constant.json"
-	run -2 --separate-stderr scripts/table "$results"
+	run -2 --separate-stderr measure/table "$results"
 	[ "$stderr" = "table: error: no $results/stock/constant.json: run make run first" ]
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# The steps of scripts/check on code: what gcc, sparse and spatch themselves say of small files; the verdict on a boot, by KTAP made here.
+# The steps of prove/check/check on code: what gcc, sparse and spatch themselves say of small files; the verdict on a boot, by KTAP made here.
 # shellcheck disable=SC2016,SC2317,SC2030,SC2031,SC2034,SC2154,SC2164 # bats: each test is a shell of its own; the steps read the variables
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup() {
 	work=$BATS_TEST_TMPDIR
@@ -14,10 +14,10 @@ setup() {
 	TOP=$work/top
 	BASE=9.9
 	J=2
-	mkdir -p "$tree" "$log" "$results" "$TOP/tests/expect"
-	. "$PROJECT/scripts/rig.sh"
-	eval "$(grep -E '^in_vm\(\)' "$PROJECT/scripts/lib.sh")"
-	. "$PROJECT/scripts/check-code.sh"
+	mkdir -p "$tree" "$log" "$results" "$TOP/prove/expect"
+	. "$PROJECT/rig/rig.sh"
+	eval "$(grep -E '^in_vm\(\)' "$PROJECT/rig/lib.sh")"
+	. "$PROJECT/prove/check/check-code.sh"
 	cd "$tree"
 }
 
@@ -148,7 +148,7 @@ both() {
 
 @test "semantic patches: a new report; one that spatch cannot run does not hide the next" {
 	mkdir -p scripts/coccinelle
-	cp "${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. scripts/lib.sh && load_base && tree_dir')}/scripts/coccicheck" scripts/
+	cp "${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. rig/lib.sh && load_base && tree_dir')}/scripts/coccicheck" scripts/
 	printf '%s\n' 'virtual report' '@r@' 'nonsense' >scripts/coccinelle/a.cocci
 	printf '%s\n' '// Options: --no-includes' 'virtual report' '@r depends on report@' 'position p;' '@@' '* bad@p(...)' \
 		'@script:python depends on report@' 'p << r.p;' '@@' 'coccilib.report.print_report(p[0], "WARNING: bad is called")' \
@@ -180,7 +180,7 @@ boots() {
 }
 
 @test "boot: a case fails until its topic, and passes from then on" {
-	printf '%s\n' '# text' 'b two' 'c three' >"$TOP/tests/expect/9.9-cured"
+	printf '%s\n' '# text' 'b two' 'c three' >"$TOP/prove/expect/9.9-cured"
 	boots 1 'ok 1 a' 'ok 2 b' 'not ok 3 c'
 	[ "$status" = 0 ]
 	patch=02-two/0001-a.patch boots 1 'not ok 1 a'
@@ -196,17 +196,17 @@ boots() {
 	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
 	says 'c passes without three, which is to cure it'
-	printf '%s\n' 'b two' '?c three' >"$TOP/tests/expect/9.9-cured"
+	printf '%s\n' 'b two' '?c three' >"$TOP/prove/expect/9.9-cured"
 	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 0 ]
-	printf '%s\n' 'b two' 'c four' >"$TOP/tests/expect/9.9-cured"
+	printf '%s\n' 'b two' 'c four' >"$TOP/prove/expect/9.9-cured"
 	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
 	says 'c is cured by four, a topic that the stack does not have'
 }
 
 @test "alone: without the others a topic passes its own cases; those of others are as they are" {
-	printf '%s\n' 'b two' 'c three' >"$TOP/tests/expect/9.9-cured"
+	printf '%s\n' 'b two' 'c three' >"$TOP/prove/expect/9.9-cured"
 	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	run -0 booted "$work/ktap" '' three
 	stream=$(printf '  %s\n' 'ok 1 a' 'not ok 2 b' 'ok 3 c' && echo 'ok 2 kvm_clock_test')
@@ -235,7 +235,7 @@ boots() {
 }
 
 @test "boot: the base's own clock test has to pass" {
-	: >"$TOP/tests/expect/9.9-cured"
+	: >"$TOP/prove/expect/9.9-cured"
 	boots 0 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 0 ]
 	for kvm_clock_test in 'not ok 2 kvm_clock_test' 'ok 2 kvm_clock_test # SKIP'; do
@@ -246,7 +246,7 @@ boots() {
 }
 
 @test "boot: a lost VM, and one that gave half of the results" {
-	: >"$TOP/tests/expect/9.9-cured"
+	: >"$TOP/prove/expect/9.9-cured"
 	boots 125 'ok 1 a' 'ok 2 b' 'ok 3 c'
 	[ "$status" = 1 ]
 	says 'the VM was lost, status 125'

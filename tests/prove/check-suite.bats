@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/check-suite with tests that are played: what each ends with on stock and on patched.
+# prove/suite/check-suite with tests that are played: what each ends with on stock and on patched.
 # shellcheck disable=SC2016,SC2154,SC2164 # what the played scripts expand; bats sets output
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup() {
 	REPO=$BATS_TEST_TMPDIR
@@ -41,11 +41,11 @@ setup() {
 	: >"$PLAY/patched"
 }
 
-script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"scripts/$1"; }
+script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"rig/$1"; }
 
 @test "the same on both is no new failure, whatever it is" {
 	printf '%s\n' 'a fail' 'b skip' 'c LOST' | tee "$PLAY/stock" >"$PLAY/patched"
-	run -0 --separate-stderr scripts/check-suite x86/a x86/b x86/c x86/d
+	run -0 --separate-stderr prove/suite/check-suite x86/a x86/b x86/c x86/d
 	[[ ${lines[0]} =~ ^a\ +fail\ +fail$ ]]
 	[[ ${lines[1]} =~ ^b\ +skip\ +skip$ ]]
 	[[ ${lines[2]} =~ ^c\ +lost\ +lost$ ]]
@@ -55,7 +55,7 @@ script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"scripts/$1"; }
 
 @test "what fails, is lost or skipped on patched alone is new" {
 	printf '%s\n' 'a fail' 'c LOST' 'd skip' >"$PLAY/patched"
-	run -1 --separate-stderr scripts/check-suite x86/a x86/b x86/c x86/d
+	run -1 --separate-stderr prove/suite/check-suite x86/a x86/b x86/c x86/d
 	[[ ${lines[0]} =~ ^a\ +pass\ +fail\ +NEW$ ]]
 	[[ ${lines[2]} =~ ^c\ +pass\ +lost\ +NEW$ ]]
 	[[ ${lines[3]} =~ ^d\ +pass\ +skip\ +NEW$ ]]
@@ -65,14 +65,14 @@ script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"scripts/$1"; }
 @test "a failure that does not come again is none; one less than on stock is none" {
 	echo 'a ONCE' >"$PLAY/patched"
 	echo 'b fail' >"$PLAY/stock"
-	BATCH=1 run -0 --separate-stderr scripts/check-suite x86/a x86/b
+	BATCH=1 run -0 --separate-stderr prove/suite/check-suite x86/a x86/b
 	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
 }
 
 @test "where it comes and goes, the more often on patched in three more is new, as often as on stock is none" {
 	printf '%s\n' 'a pppp' 'b pfpp' 'c pppp' 'd pffp' >"$PLAY/stock"
 	printf '%s\n' 'a ffpf' 'b fpff' 'c fppf' 'd ffpf' >"$PLAY/patched"
-	run -1 --separate-stderr scripts/check-suite x86/a x86/b x86/c x86/d
+	run -1 --separate-stderr prove/suite/check-suite x86/a x86/b x86/c x86/d
 	[[ ${lines[0]} =~ ^a\ +pass\ +fail\ +NEW$ ]]
 	[[ ${lines[1]} =~ ^b\ +pass\ +fail\ +NEW$ ]]
 	[[ ${lines[2]} =~ ^c\ +pass\ +pass$ ]]
@@ -84,6 +84,6 @@ script() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"scripts/$1"; }
 	dir=$BUILD/tree/9.9/tools/testing/selftests/kvm
 	mkdir -p "$dir"
 	printf 'TEST_GEN_PROGS := $(OUTPUT)/x86/a $(OUTPUT)/x86/own_test $(OUTPUT)/b\nall:\n' >"$dir/Makefile"
-	run -0 --separate-stderr scripts/check-suite
+	run -0 --separate-stderr prove/suite/check-suite
 	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/config on a toy kernel whose Kconfig knows a few symbols and drops the others.
+# rig/config on a toy kernel whose Kconfig knows a few symbols and drops the others.
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup_file() {
 	export REPO=$BATS_FILE_TMPDIR/repo
@@ -17,7 +17,7 @@ setup() {
 	out=$tree/out-rig
 	kernel "$tree"
 	toy_kconfig
-	printf 'CONFIG_KVM=m\n# CONFIG_VT is not set\n' >config/base.config
+	printf 'CONFIG_KVM=m\n# CONFIG_VT is not set\n' >rig/kconfig/base.config
 }
 
 # toy_kconfig: tinyconfig has all known symbols off; olddefconfig leaves out what is unknown, and KVM_XEN without KVM.
@@ -47,15 +47,15 @@ toy_kconfig() {
 
 # refused FRAGMENT_TEXT LINE: the fragment is an error that names the line.
 refused() {
-	printf '%s\n' "$1" >config/more.config
-	run scripts/config "$out" base more
+	printf '%s\n' "$1" >rig/kconfig/more.config
+	run rig/config "$out" base more
 	[ "$status" = 2 ]
 	says "Kconfig dropped $2"
 }
 
 @test "config: every requested line is in the result" {
-	printf 'CONFIG_KVM_XEN=y\nCONFIG_NAME="a name"\n# CONFIG_UNKNOWN is not set\n' >config/more.config
-	scripts/config "$out" base more
+	printf 'CONFIG_KVM_XEN=y\nCONFIG_NAME="a name"\n# CONFIG_UNKNOWN is not set\n' >rig/kconfig/more.config
+	rig/config "$out" base more
 	grep -qx 'CONFIG_KVM=m' "$out/.config"
 	grep -qx 'CONFIG_KVM_XEN=y' "$out/.config"
 	grep -qx 'CONFIG_NAME="a name"' "$out/.config"
@@ -67,7 +67,7 @@ refused() {
 	[ ! -e "$out/.config" ]
 	refused CONFIG_NAME=y$'\n'CONFIG_OTHER=5 CONFIG_OTHER=5
 	# A symbol that is known, but lacks what it depends on.
-	echo CONFIG_KVM_XEN=y >config/base.config
+	echo CONFIG_KVM_XEN=y >rig/kconfig/base.config
 	refused CONFIG_VT=y CONFIG_KVM_XEN=y
 }
 
@@ -80,33 +80,33 @@ refused() {
 }
 
 @test "config: a later fragment counts" {
-	echo CONFIG_KVM=y >config/more.config
-	scripts/config "$out" base more
+	echo CONFIG_KVM=y >rig/kconfig/more.config
+	rig/config "$out" base more
 	grep -qx 'CONFIG_KVM=y' "$out/.config"
 }
 
 @test "config: nothing is done when nothing changed, and all of it when something has" {
-	scripts/config "$out" base
+	rig/config "$out" base
 	touch -d 2001-01-01 "$out/.config"
-	scripts/config "$out" base
+	rig/config "$out" base
 	[ "$(wc -l <"$out/runs")" = 1 ]
 	touch -d 'now + 1 minute' "$tree/Kconfig"
-	scripts/config "$out" base
+	rig/config "$out" base
 	[ "$(wc -l <"$out/runs")" = 2 ]
 	# The same result keeps its date: nothing is built anew for it.
 	[ "$(stat -c %Y "$out/.config")" = "$(date -d 2001-01-01 +%s)" ]
 	touch -d 2001-01-01 "$tree/Kconfig"
-	echo CONFIG_KVM_XEN=y >>config/base.config
-	scripts/config "$out" base
+	echo CONFIG_KVM_XEN=y >>rig/kconfig/base.config
+	rig/config "$out" base
 	[ "$(wc -l <"$out/runs")" = 3 ]
 	grep -qx 'CONFIG_KVM_XEN=y' "$out/.config"
 	echo CONFIG_VT=y >>"$out/.config"
-	scripts/config "$out" base
+	rig/config "$out" base
 	run ! grep -q 'CONFIG_VT=y' "$out/.config"
 }
 
 @test "config: an error leaves the former configuration, and is an error again" {
-	scripts/config "$out" base
+	rig/config "$out" base
 	before=$(cat "$out/.config")
 	refused CONFIG_UNKNOWN=y CONFIG_UNKNOWN=y
 	[ "$(cat "$out/.config")" = "$before" ]
@@ -114,14 +114,14 @@ refused() {
 }
 
 @test "config: no such fragment, no tree, a Kconfig that fails" {
-	run scripts/config "$out" nothing
+	run rig/config "$out" nothing
 	[ "$status" = 2 ]
 	says "fragment nothing does not exist: use one of base.config"
-	run scripts/config "$BATS_TEST_TMPDIR/none/out-rig" base
+	run rig/config "$BATS_TEST_TMPDIR/none/out-rig" base
 	[ "$status" = 2 ]
 	says "is no kernel tree: make tree first"
 	sed -i 's/^olddefconfig:/&\n>false/' "$tree/Makefile"
-	run scripts/config "$out" base
+	run rig/config "$out" base
 	[ "$status" != 0 ]
 	says "the whole log is"
 }

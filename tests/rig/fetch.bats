@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/packages, scripts/fetch and scripts/import against a package suite in a folder: no network, nothing installed.
+# rig/packages, rig/fetch and rig/import against a package suite in a folder: no network, nothing installed.
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup_file() {
 	export REPO=$BATS_FILE_TMPDIR/repo
@@ -26,26 +26,26 @@ own_suite() {
 }
 
 @test "fetch: source, image and headers of one version, then no suite is asked" {
-	run --separate-stderr scripts/fetch
+	run --separate-stderr rig/fetch
 	[ "$status" = 0 ]
 	[ "${#lines[@]}" = 3 ]
 	[ "${lines[0]}" = "$CACHE/pkg/linux-source-9.9_9.9.7-1_amd64.deb" ]
 	[ "${lines[1]}" = "$CACHE/pkg/linux-image-9.9.0-1-toy_9.9.7-1_amd64.deb" ]
 	[ "${lines[2]}" = "$CACHE/pkg/linux-headers-9.9.0-1-toy_9.9.7-1_amd64.deb" ]
 	program apt-get 'echo asked >&2; exit 1'
-	run scripts/fetch source version
+	run rig/fetch source version
 	[ "$status" = 0 ]
 	[ "$output" = "$CACHE/pkg/linux-source-9.9_9.9.7-1_amd64.deb"$'\n'9.9.7-1 ]
 }
 
 @test "fetch: a newer version is taken with UPDATE=1 only" {
 	own_suite
-	scripts/fetch source
+	rig/fetch source
 	packages 9.9.8-1
 	suite
-	run --separate-stderr scripts/fetch version
+	run --separate-stderr rig/fetch version
 	[ "$output" = 9.9.7-1 ]
-	UPDATE=1 run --separate-stderr scripts/fetch version
+	UPDATE=1 run --separate-stderr rig/fetch version
 	[ "$output" = 9.9.8-1 ]
 }
 
@@ -53,7 +53,7 @@ own_suite() {
 	own_suite
 	package linux-source-9.9 9.9.8-1 ""
 	suite
-	run --separate-stderr scripts/fetch version
+	run --separate-stderr rig/fetch version
 	[ "$status" = 0 ]
 	[ "$output" = 9.9.7-1 ]
 }
@@ -63,7 +63,7 @@ own_suite() {
 	rm "$REPO"/linux-source*
 	package linux-source-9.9 9.9.8-1 ""
 	suite
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 2 ]
 	says "no version in common: linux-source-9.9 is at 9.9.8-1, linux-image-toy at 9.9.7-1, linux-headers-toy at 9.9.7-1"
 }
@@ -72,7 +72,7 @@ own_suite() {
 	own_suite
 	rm "$REPO"/linux-source*
 	suite
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 2 ]
 	says "package linux-source-9.9 cannot be had, no package suite offers it"
 	says "LINUX="
@@ -81,29 +81,29 @@ own_suite() {
 @test "fetch: a suite that cannot be reached" {
 	own_suite
 	rm "$REPO/Packages"
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 2 ]
 	says "package linux-source-9.9 cannot be had, a package suite cannot be reached"
 }
 
 @test "fetch: a package that goes away after it was chosen; it comes back, and the next run recovers" {
 	own_suite
-	scripts/fetch version
+	rig/fetch version
 	mv "$REPO"/linux-source*.deb "$BATS_TEST_TMPDIR/"
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 2 ]
 	says "package linux-source-9.9 9.9.7-1 cannot be had"
 	says "UPDATE=1"
 	mv "$BATS_TEST_TMPDIR"/linux-source*.deb "$REPO/"
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 0 ]
 }
 
 @test "fetch: an interrupted download is begun again by the next run" {
-	scripts/fetch version
+	rig/fetch version
 	# The mirror stalls in the middle of the file, and the run is killed there.
 	program apt-get "case \$* in *' download '*) head -c 100 $REPO/linux-source-9.9_9.9.7-1_amd64.deb >linux-source-9.9_9.9.7-1_amd64.deb; sleep 60 & wait;; *) exec /usr/bin/apt-get \"\$@\";; esac"
-	setsid scripts/fetch source 3>&- &
+	setsid rig/fetch source 3>&- &
 	victim=$!
 	until [ -s "$CACHE/pkg/partial/linux-source-9.9_9.9.7-1_amd64.deb" ]; do
 		kill -0 "$victim"
@@ -113,27 +113,27 @@ own_suite() {
 	wait "$victim" || true
 	rm "$BATS_TEST_TMPDIR/bin/apt-get"
 	[ ! -e "$CACHE/pkg/linux-source-9.9_9.9.7-1_amd64.deb" ]
-	run --separate-stderr scripts/fetch source
+	run --separate-stderr rig/fetch source
 	[ "$status" = 0 ]
 	cmp "$output" "$REPO/linux-source-9.9_9.9.7-1_amd64.deb"
 }
 
 @test "fetch: a package in the cache that was truncated or changed is got again" {
-	deb=$(scripts/fetch source)
+	deb=$(rig/fetch source)
 	truncate -s 100 "$deb"
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 0 ]
 	says "in the cache is damaged"
 	printf X | dd of="$deb" bs=1 seek=200 conv=notrunc status=none
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 0 ]
 	cmp "$deb" "$REPO/linux-source-9.9_9.9.7-1_amd64.deb"
 }
 
 @test "fetch: no disk space" {
-	scripts/fetch version
+	rig/fetch version
 	program df 'echo "Filesystem 1048576-blocks Used Available Capacity Mounted"; echo "toy 1000 993 7 99% /"'
-	run scripts/fetch source
+	run rig/fetch source
 	[ "$status" = 2 ]
 	says "only 7 MB are free there"
 	says "CACHE="
@@ -149,18 +149,18 @@ own_suite() {
 	# Not in the name of the file, as in Debian's pool.
 	for deb in "$REPO"/busybox*1:*; do mv "$deb" "${deb/1:/}"; done
 	suite
-	SUITE=toy-backports run --separate-stderr scripts/fetch busybox-i386
+	SUITE=toy-backports run --separate-stderr rig/fetch busybox-i386
 	[ "$status" = 0 ]
 	[ "$output" = "$CACHE/pkg/busybox-static_1%3a1.2-3_i386.deb" ]
 	[ "$(dpkg-deb --fsys-tarfile "$output" | tar -xO --wildcards '*bin/busybox')" = 32 ]
-	run --separate-stderr scripts/fetch source
+	run --separate-stderr rig/fetch source
 	[ "$output" = "$CACHE/pkg/linux-source-9.9_9.9.7-1_amd64.deb" ]
 	program apt-get 'echo asked >&2; exit 1'
-	run scripts/fetch busybox-i386
+	run rig/fetch busybox-i386
 	[ "$status" = 0 ]
 	truncate -s 100 "$output"
 	rm "$BATS_TEST_TMPDIR/bin/apt-get"
-	run scripts/fetch busybox-i386
+	run rig/fetch busybox-i386
 	[ "$status" = 0 ]
 	says "in the cache is damaged"
 }
@@ -169,28 +169,28 @@ own_suite() {
 	own_suite
 	package busybox-static 1.2-4 ""
 	suite
-	run scripts/fetch busybox-i386
+	run rig/fetch busybox-i386
 	[ "$status" = 2 ]
 	says "package busybox-static cannot be had for i386"
-	run scripts/fetch source busybox-i386
+	run rig/fetch source busybox-i386
 	[ "$status" = 2 ]
 	says "busybox-i386 is of no BASE: ask for it alone"
 }
 
 @test "fetch: unknown BASE, VARIANT and kind" {
-	BASE=9.8 run scripts/fetch
+	BASE=9.8 run rig/fetch
 	[ "$status" = 2 ]
 	says "BASE=9.8 is unknown; use one of: 9.9"
-	VARIANT=plain run scripts/fetch
+	VARIANT=plain run rig/fetch
 	[ "$status" = 2 ]
 	says "VARIANT=plain is unknown; use one of: patched stock"
-	run scripts/fetch sauce
+	run rig/fetch sauce
 	[ "$status" = 2 ]
 	says "sauce is unknown"
 }
 
 @test "import: the same source is the same commit, and git finds nothing to say about it" {
-	repo=$(scripts/import)
+	repo=$(rig/import)
 	[[ $repo = "$CACHE"/git/linux-source-9.9-9.9.7-1-*.git ]]
 	git --git-dir="$repo" fsck --strict
 	mkdir "$BATS_TEST_TMPDIR/out"
@@ -204,16 +204,16 @@ own_suite() {
 	git -C "$BATS_TEST_TMPDIR/own" add -A
 	[ "$(git -C "$BATS_TEST_TMPDIR/own" write-tree)" = "$(git --git-dir="$repo" rev-parse "base^{tree}")" ]
 	rm -rf "$repo"
-	[ "$(git --git-dir="$(scripts/import)" rev-parse base)" = "$first" ]
+	[ "$(git --git-dir="$(rig/import)" rev-parse base)" = "$first" ]
 }
 
 @test "import: what Debian adds to .gitignore does not hide new files" {
 	mkdir -p "$BATS_TEST_TMPDIR/linux-9.9"
 	printf '*.o\n/*\n!/debian/\n' >"$BATS_TEST_TMPDIR/linux-9.9/.gitignore"
 	git init -q --bare "$BATS_TEST_TMPDIR/repo"
-	tar -C "$BATS_TEST_TMPDIR" -c linux-9.9 | scripts/tar-to-git "$BATS_TEST_TMPDIR/repo" test
+	tar -C "$BATS_TEST_TMPDIR" -c linux-9.9 | rig/tar-to-git "$BATS_TEST_TMPDIR/repo" test
 	[ "$(git --git-dir="$BATS_TEST_TMPDIR/repo" show base:.gitignore)" = '*.o' ]
-	run scripts/tar-to-git "$BATS_TEST_TMPDIR/repo" test <<<"no tar"
+	run rig/tar-to-git "$BATS_TEST_TMPDIR/repo" test <<<"no tar"
 	[ "$status" = 1 ]
 	[[ $output = *"tar-to-git: error: "* ]]
 }
@@ -221,15 +221,15 @@ own_suite() {
 @test "import: an interrupted import is begun again by the next run" {
 	mkdir -p "$CACHE/git/linux-source-9.9-9.9.7-1.git.new/objects/pack"
 	echo half >"$CACHE/git/linux-source-9.9-9.9.7-1.git.new/objects/pack/tmp_pack_1"
-	repo=$(scripts/import)
+	repo=$(rig/import)
 	git --git-dir="$repo" fsck --strict
 	[ ! -e "$repo.new" ]
 }
 
 @test "import: no disk space" {
-	scripts/fetch
+	rig/fetch
 	program df 'echo "Filesystem 1048576-blocks Used Available Capacity Mounted"; echo "toy 1000 993 7 99% /"'
-	run scripts/import
+	run rig/import
 	[ "$status" = 2 ]
 	says "only 7 MB are free there"
 	[ "$(find "$CACHE/git" -name '*.git*' | wc -l)" = 0 ]
@@ -240,9 +240,9 @@ own_suite() {
 	tar -C "$from" -czf "$BATS_TEST_TMPDIR/linux.tar.gz" linux-source-9.9
 	tar -C "$from" --format=pax -cJf "$BATS_TEST_TMPDIR/pax.tar.xz" linux-source-9.9
 	tar -C "$from/linux-source-9.9" --zstd -cf "$BATS_TEST_TMPDIR/flat.tar.zst" .
-	want=$(git --git-dir="$(scripts/import)" rev-parse "base^{tree}")
+	want=$(git --git-dir="$(rig/import)" rev-parse "base^{tree}")
 	for tarball in linux.tar.gz pax.tar.xz flat.tar.zst; do
-		repo=$(LINUX=$BATS_TEST_TMPDIR/$tarball scripts/import)
+		repo=$(LINUX=$BATS_TEST_TMPDIR/$tarball rig/import)
 		[ "$(git --git-dir="$repo" rev-parse "base^{tree}")" = "$want" ]
 	done
 }
@@ -250,7 +250,7 @@ own_suite() {
 @test "import: LINUX= that is no kernel tree" {
 	export LINUX=$BATS_TEST_TMPDIR/thing
 	refused() {
-		run scripts/import
+		run rig/import
 		[ "$status" = 2 ]
 		[ "${#lines[@]}" -le 2 ]
 		says "LINUX=$LINUX $1"
@@ -279,7 +279,7 @@ own_suite() {
 	program id 'echo 1000'
 	program sudo 'exit 1'
 	program apt-get "echo called >>$BATS_TEST_TMPDIR/called"
-	run scripts/packages tree
+	run rig/packages tree
 	[ "$status" = 2 ]
 	says "run: sudo apt-get install --no-install-recommends bzip2 ca-certificates python3 xz-utils zstd"
 	[ ! -e "$BATS_TEST_TMPDIR/called" ]
@@ -289,14 +289,14 @@ own_suite() {
 	program dpkg-query 'printf "installed %s\n" git xz-utils bzip2 python3 ca-certificates; echo "config-files zstd"; exit 1'
 	program id 'echo 0'
 	program apt-get "echo \$* >>$BATS_TEST_TMPDIR/called"
-	run scripts/packages tree
+	run rig/packages tree
 	[ "$status" = 0 ]
 	says "missing packages: zstd"
 	[ "$(cat "$BATS_TEST_TMPDIR/called")" = "-q update"$'\n'"-q -y install --no-install-recommends zstd" ]
 	rm "$BATS_TEST_TMPDIR/called"
 	program id 'echo 1000'
 	program sudo "shift; [ \$1 = true ] || echo by sudo >>$BATS_TEST_TMPDIR/called; exec \"\$@\""
-	run scripts/packages tree
+	run rig/packages tree
 	[ "$status" = 0 ]
 	grep -q "by sudo" "$BATS_TEST_TMPDIR/called"
 }
@@ -305,10 +305,10 @@ own_suite() {
 	program dpkg-query 'exit 1'
 	program id 'echo 1000'
 	program sudo 'exit 1'
-	run scripts/packages run
+	run rig/packages run
 	[ "$status" = 2 ]
 	[[ $output != *gcc-multilib* ]]
-	FRAGMENTS=i386 run scripts/packages run
+	FRAGMENTS=i386 run rig/packages run
 	[ "$status" = 2 ]
 	says gcc-multilib
 }
@@ -318,7 +318,7 @@ own_suite() {
 	program id 'echo 0'
 	# shellcheck disable=SC2016 # for the program
 	program apt-get '[ "$2" = update ] || { echo E: no such thing; exit 100; }'
-	run scripts/packages clean
+	run rig/packages clean
 	[ "$status" = 2 ]
 	says "packages cannot be installed: git"
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/results, scripts/kselftest-ktap and what scripts/test publishes: KTAP, JSON and JUnit for a CI.
+# rig/results, deliver/kselftest-ktap and what ci/test publishes: KTAP, JSON and JUnit for a CI.
 # Needs the source of the newest base, whose kunit.py writes JUnit, and the patched tree of BASE (make tree), whose kunit.py judges.
 # shellcheck disable=SC2154 # bats sets stderr
 
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
-	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. scripts/lib.sh && load_base && tree_dir')}
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. rig/lib.sh && load_base && tree_dir')}
 	export KUNIT_TREE BUILD=$BATS_FILE_TMPDIR/build
 	out=$BATS_TEST_TMPDIR/out
 }
@@ -38,7 +38,7 @@ junit() {
 		not ok 1 clock_test # exit=1
 		ok 2 other_test
 	END
-	run -0 --separate-stderr scripts/results 6.1-patched-hpet "$out"
+	run -0 --separate-stderr rig/results 6.1-patched-hpet "$out"
 	[ "$output" = "$out.xml" ]
 	diff - <(junit "$out.xml") <<-'END'
 		6.1-patched-hpet.clock_test a passed
@@ -56,12 +56,12 @@ junit() {
 }
 
 @test "a run that was lost is a failed case" {
-	run -0 scripts/results 7.3-patched "$out"
+	run -0 rig/results 7.3-patched "$out"
 	[ "$(junit "$out.xml")" = "7.3-patched lost failure" ]
 }
 
 @test "one clear line: a name that no file can have" {
-	run -2 scripts/results 'a b/c' "$out"
+	run -2 rig/results 'a b/c' "$out"
 	[ "$output" = "results: error: NAME=a b/c: letters, digits and _.+- only" ]
 }
 
@@ -90,7 +90,7 @@ junit() {
 		#
 		not ok 4 selftests: kvm: d_test # TIMEOUT 120 seconds
 	END
-	run -0 scripts/kselftest-ktap "$out"
+	run -0 deliver/kselftest-ktap "$out"
 	diff - <(printf '%s\n' "$output") <<-'END'
 		KTAP version 1
 		1..4
@@ -117,23 +117,23 @@ junit() {
 
 @test "kselftest-ktap: cut off in a program, and before one: failures, also by ktap" {
 	printf '%s\r\n' "TAP version 13" "1..2" "# selftests: kvm: a_test" "# TAP version 13" "# 1..2" "# ok 1 one" >"$out"
-	scripts/kselftest-ktap "$out" >"$out.ktap"
+	deliver/kselftest-ktap "$out" >"$out.ktap"
 	grep -qx 'not ok 1 a_test # exit=125' "$out.ktap"
 	grep -qx 'not ok 2 never-came # exit=125' "$out.ktap"
-	run -1 --separate-stderr scripts/ktap "$out.ktap"
+	run -1 --separate-stderr rig/ktap "$out.ktap"
 }
 
 @test "kselftest-ktap: no output of run_kselftest.sh" {
 	for text in "hello" "" "1..0"; do
 		echo "$text" >"$out"
-		run -2 --separate-stderr scripts/kselftest-ktap "$out"
+		run -2 --separate-stderr deliver/kselftest-ktap "$out"
 		[[ ${stderr_lines[-1]} == "kselftest-ktap: error: $out is no output of run_kselftest.sh: it has no plan" ]]
 	done
 }
 
 @test "the end of make test names the case that failed, with what it said before" {
 	local results=$BATS_TEST_TMPDIR passed=0 failed=0 skipped=0 failures=()
-	eval "$(sed -n '/^count() {$/,/^}$/p' scripts/test)"
+	eval "$(sed -n '/^count() {$/,/^}$/p' ci/test)"
 	say() { :; }
 	printf '  ok 1 a\n  # got 3, expected 4\n  not ok 2 b\nnot ok 1 test\n' >"$results/k.ktap"
 	count k "1 passed, 1 failed, 5 skipped"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
-# scripts/seed.sh on a toy kernel: build output of stock serves a tree of the same base, and make builds what differs and no more.
+# rig/seed.sh on a toy kernel: build output of stock serves a tree of the same base, and make builds what differs and no more.
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 # One stock tree with output, and a series of one; each test gets a copy, dates and all.
 setup_file() {
@@ -15,13 +15,13 @@ setup_file() {
 	variables
 	top "$BATS_FILE_TMPDIR/top"
 	cd "$BATS_FILE_TMPDIR/top"
-	scripts/tree
+	rig/tree
 	sed -i '10s/.*/int ten;/' "$BUILD/tree/9.9/arch/x86/kvm/x86.c"
 	git -C "$BUILD/tree/9.9" -c user.name=A -c user.email=a@localhost commit -qam 'KVM: x86: Make ten'
 	git -C "$BUILD/tree/9.9" branch ten
-	scripts/refresh
+	rig/refresh
 	rm -rf "$BUILD/tree"
-	VARIANT=stock scripts/tree
+	VARIANT=stock rig/tree
 	compile "$BUILD/stock/9.9"
 	mkdir "$BUILD/stock/9.9/out-rig/boot"
 	touch "$BUILD/stock/9.9/out-rig/boot/release"
@@ -53,10 +53,10 @@ compile() {
 	make -s -C "$1" -f "$BATS_TEST_TMPDIR/rules"
 }
 
-# seed: what scripts/kernel does before it configures.
+# seed: what rig/kernel does before it configures.
 seed() {
-	scripts/tree
-	bash -euo pipefail -c '. scripts/lib.sh; . scripts/git.sh; . scripts/seed.sh; seed_output "$@"' scripts/kernel "$tree" "$tree/out-rig"
+	rig/tree
+	bash -euo pipefail -c '. rig/lib.sh; . rig/git.sh; . rig/seed.sh; seed_output "$@"' rig/kernel "$tree" "$tree/out-rig"
 }
 
 @test "what the series changes is built, and nothing else" {
@@ -74,7 +74,7 @@ seed() {
 }
 
 @test "an edit that is not committed is built, and so is a file that goes back to what the base has" {
-	scripts/tree
+	rig/tree
 	long=$(cd "$tree" && find drivers -name file.c)
 	echo 'int mine;' >>"$tree/$long"
 	seed
@@ -82,14 +82,14 @@ seed() {
 	[ "$(sort <<<"$output")" = "$(printf 'built %s\n' arch/x86/kvm/x86.c "$long" | sort)" ]
 	git -C "$tree" checkout -q "$long"
 	rm -r "$PWD/patches/9.9/01-ten"
-	scripts/tree
+	rig/tree
 	run compile "$tree"
 	[ "$(sort <<<"$output")" = "$(printf 'built %s\n' arch/x86/kvm/x86.c "$long" | sort)" ]
 	cmp "$tree/out-rig/image" "$stock/out-rig/image"
 }
 
 @test "output that is there is left alone" {
-	scripts/tree
+	rig/tree
 	mkdir "$tree/out-rig"
 	echo mine >"$tree/out-rig/.config"
 	run seed

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
-# scripts/tree, scripts/refresh and scripts/clean on a toy kernel: no work is ever lost, and refresh is a no-op after tree.
+# rig/tree, rig/refresh and ci/clean on a toy kernel: no work is ever lost, and refresh is a no-op after tree.
 
 bats_require_minimum_version 1.5.0
-. "$BATS_TEST_DIRNAME/synthetic.bash"
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup_file() {
 	export REPO=$BATS_FILE_TMPDIR/repo
@@ -13,7 +13,7 @@ setup_file() {
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR/seed
 	variables
 	top "$BATS_FILE_TMPDIR/top"
-	"$BATS_FILE_TMPDIR/top/scripts/import"
+	"$BATS_FILE_TMPDIR/top/rig/import"
 }
 
 setup() {
@@ -35,14 +35,14 @@ edit() { sed -i "$1s/.*/$2/" "$file"; }
 
 # two_topics: a patch in the first, one in the second, as refresh writes them.
 two_topics() {
-	scripts/tree
+	rig/tree
 	edit 10 'int ten;'
 	git_in commit -qam 'KVM: x86: Make ten'
 	git_in branch one
 	edit 30 'int thirty;'
 	git_in commit -qam "$(printf 'KVM: x86: [RFC] Make thirty\n\nWith a body.\n\nLink: somewhere')"
 	git_in branch two
-	scripts/refresh
+	rig/refresh
 	echo 'the cover letter' >"$series/01-one/cover"
 	rm -rf "$BUILD"
 }
@@ -59,7 +59,7 @@ untouched() {
 state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL=C sort | xargs -d '\n' sha256sum; }
 
 @test "tree: series applied on branch series, plain source as tag base, path on stdout" {
-	run --separate-stderr scripts/tree
+	run --separate-stderr rig/tree
 	[ "$status" = 0 ]
 	[ "$output" = "$tree" ]
 	[ "$(git_in log --format=%s base..series)" = $'KVM: x86: [RFC] Make thirty\nKVM: x86: Make ten' ]
@@ -68,32 +68,32 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	grep -q 'int thirty;' "$file"
 	first=$(git_in rev-parse HEAD)
 	rm -rf "$BUILD"
-	scripts/tree
+	rig/tree
 	[ "$(git_in rev-parse HEAD)" = "$first" ]
-	[ "$(VARIANT=stock scripts/tree 2>/dev/null)" = "$BUILD/stock/9.9" ]
+	[ "$(VARIANT=stock rig/tree 2>/dev/null)" = "$BUILD/stock/9.9" ]
 	grep -q 'int line_10;' "$BUILD/stock/9.9/arch/x86/kvm/x86.c"
 	[ "$(git -C "$BUILD/stock/9.9" rev-parse HEAD)" = "$(git_in rev-parse base)" ]
 }
 
 @test "tree: no topic, or an empty one, is the plain source" {
 	rm -r "$series"
-	scripts/tree
+	rig/tree
 	[ "$(git_in rev-parse HEAD)" = "$(git_in rev-parse base)" ]
 	mkdir -p "$series/01-none"
-	scripts/tree
+	rig/tree
 	[ "$(git_in rev-parse HEAD)" = "$(git_in rev-parse base)" ]
 }
 
 @test "tree: the user's git configuration plays no part" {
 	printf '[user]\nname = Somebody\nemail = else@localhost\n[format]\nnumbered = true\n[diff]\nnoprefix = true\n[am]\nthreeWay = true\n[core]\nautocrlf = true\n' \
 		>"$BATS_TEST_TMPDIR/gitconfig"
-	scripts/tree
+	rig/tree
 	first=$(git_in rev-parse HEAD)
 	rm -rf "$BUILD"
 	export GIT_CONFIG_GLOBAL=$BATS_TEST_TMPDIR/gitconfig GIT_AUTHOR_NAME=Somebody GIT_DIR=/nowhere
-	scripts/tree
+	rig/tree
 	cp -r "$series" "$BATS_TEST_TMPDIR/before"
-	scripts/refresh
+	rig/refresh
 	unset GIT_CONFIG_GLOBAL GIT_AUTHOR_NAME GIT_DIR
 	[ "$(git_in rev-parse HEAD)" = "$first" ]
 	diff -r "$BATS_TEST_TMPDIR/before" "$series"
@@ -101,7 +101,7 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 
 @test "tree: a patch that does not apply is named, and leaves no tree" {
 	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/02-two/0001-*
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 2 ]
 	says "patches/9.9/02-two/0001-KVM-x86-RFC-Make-thirty.patch does not apply to linux-source-9.9 9.9.7-1"
 	log=$(grep -o '(log [^)]*' <<<"$output" | cut -c6-)
@@ -113,87 +113,87 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 @test "tree: no fuzz" {
 	# Line 29, context of the second patch, is another in the source than in the patch.
 	sed -i 's/^ int line_29;/ int line_2x;/' "$series"/02-two/0001-*
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 2 ]
 	says "0001-KVM-x86-RFC-Make-thirty.patch does not apply"
 }
 
 @test "tree: each topic is a branch on the one before; TOPIC picks the branch" {
-	scripts/tree
+	rig/tree
 	[ "$(git_in log --format=%s base..one)" = 'KVM: x86: Make ten' ]
 	[ "$(git_in rev-parse two)" = "$(git_in rev-parse series)" ]
-	TOPIC=one scripts/tree
+	TOPIC=one rig/tree
 	[ "$(git_in symbolic-ref --short HEAD)" = one ]
 	grep -q 'int line_30;' "$file"
 	[ "$(git_in status --porcelain)" = "" ]
 	# What is in work stays; for another topic somebody must decide.
 	edit 20 'int mine;'
-	scripts/tree
+	rig/tree
 	[ "$(git_in symbolic-ref --short HEAD)" = one ]
-	TOPIC=two untouched scripts/tree
+	TOPIC=two untouched rig/tree
 	says "TOPIC=two is not what $tree has checked out, and it has uncommitted changes"
 	git_in checkout -q .
-	TOPIC=two scripts/tree
+	TOPIC=two rig/tree
 	[ "$(git_in symbolic-ref --short HEAD)" = series ]
 	rm -rf "$BUILD"
-	TOPIC=one scripts/tree
+	TOPIC=one rig/tree
 	[ "$(git_in symbolic-ref --short HEAD)" = one ]
 	[ "$(git_in rev-parse series^)" = "$(git_in rev-parse one)" ]
-	TOPIC=three run -2 scripts/tree
+	TOPIC=three run -2 rig/tree
 	says "TOPIC=three is unknown; use one of: one two all"
-	TOPIC='one two' run -2 scripts/tree
+	TOPIC='one two' run -2 rig/tree
 	says 'TOPIC="one two" names several topics'
 }
 
 @test "tree: a topic that came, went or has another name; a branch of somebody else's" {
-	scripts/tree
+	rig/tree
 	mv "$series/02-two" "$series/03-three"
-	scripts/tree
+	rig/tree
 	[ "$(git_in for-each-ref --format='%(refname:short)' refs/heads | paste -sd' ')" = "one series three" ]
 	git_in branch two
 	mv "$series/03-three" "$series/02-two"
-	untouched scripts/tree
+	untouched rig/tree
 	says "$tree has a branch two, which is no topic's"
 }
 
 @test "what is no topic in patches/ is named" {
 	touch "$series/0001-flat.patch"
-	run -2 scripts/tree
+	run -2 rig/tree
 	says "patches/9.9/0001-flat.patch is no topic"
 	rm "$series/0001-flat.patch"
 	mkdir "$series/03-one"
-	run -2 scripts/tree
+	run -2 rig/tree
 	says "patches/9.9/03-one: one is taken"
 	mv "$series/03-one" "$series/03-series"
-	run -2 scripts/tree
+	run -2 rig/tree
 	says "series is taken"
 }
 
 @test "tree: a patch file that is empty, or no patch, is named" {
 	: >"$series/02-two/0001-KVM-x86-RFC-Make-thirty.patch"
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 2 ]
 	says "patches/9.9/02-two/0001-KVM-x86-RFC-Make-thirty.patch does not apply"
 	echo "no patch" >"$series/02-two/0001-KVM-x86-RFC-Make-thirty.patch"
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 2 ]
 	says "patches/9.9/02-two/0001-KVM-x86-RFC-Make-thirty.patch does not apply"
 }
 
 @test "tree: a newer series goes into a tree without work, and only touches what differs" {
-	scripts/tree
+	rig/tree
 	touch -d '2001-01-01' "$tree/Makefile" "$file"
-	run --separate-stderr scripts/tree
+	run --separate-stderr rig/tree
 	[ "$(stat -c %Y "$file")" = "$(date -d 2001-01-01 +%s)" ]
 	sed -i 's/^+int thirty;/+int other;/' "$series"/02-two/0001-*
-	scripts/tree
+	rig/tree
 	grep -q 'int other;' "$file"
 	[ "$(stat -c %Y "$tree/Makefile")" = "$(date -d 2001-01-01 +%s)" ]
 	[ "$(stat -c %Y "$file")" != "$(date -d 2001-01-01 +%s)" ]
 	[ "$(git_in status --porcelain)" = "" ]
 	# One that does not apply leaves the older one.
 	sed -i 's/^-int line_30;/-int line_3x;/' "$series"/02-two/0001-*
-	untouched scripts/tree
+	untouched rig/tree
 	says "does not apply"
 	grep -q 'int other;' "$file"
 	[ "$(git_in status --porcelain)" = "" ]
@@ -202,41 +202,41 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 @test "tree: build output outlives a newer series; output that was there first is kept" {
 	mkdir -p "$tree/out-distro"
 	echo built >"$tree/out-distro/file"
-	scripts/tree
+	rig/tree
 	[ -e "$tree/out-distro/file" ]
 	[ "$(git_in status --porcelain)" = "" ]
 }
 
 @test "tree: with work in it, the tree is left as it is; its path is printed all the same" {
-	scripts/tree
+	rig/tree
 	edit 20 'int mine;'
 	before=$(state)
-	run --separate-stderr scripts/tree
+	run --separate-stderr rig/tree
 	[ "$status" = 0 ]
 	[ "$output" = "$tree" ]
 	grep -q 'has uncommitted changes: left as it is' <<<"$stderr"
 	git_in commit -qam mine
-	run --separate-stderr scripts/tree
+	run --separate-stderr rig/tree
 	[ "$status" = 0 ]
 	grep -q 'has commits that are not in patches/9.9: left as it is' <<<"$stderr"
 	# With a newer series on top of that somebody must decide.
 	sed -i 's/^+int thirty;/+int other;/' "$series"/02-two/0001-*
-	untouched scripts/tree
+	untouched rig/tree
 	says "patches/9.9 or the source of 9.9 has changed since"
 	grep -q 'int mine;' "$file"
 }
 
 @test "tree: stock that was edited is an error" {
-	VARIANT=stock scripts/tree
+	VARIANT=stock rig/tree
 	echo >>"$BUILD/stock/9.9/Makefile"
-	VARIANT=stock run scripts/tree
+	VARIANT=stock run rig/tree
 	[ "$status" = 2 ]
 	says "$BUILD/stock/9.9 has uncommitted changes, but stock is the plain base"
 }
 
 @test "tree: no disk space" {
 	program df 'echo "Filesystem 1048576-blocks Used Available Capacity Mounted"; echo "toy 1000 993 7 99% /"'
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 2 ]
 	says "only 7 MB are free there"
 	says "BUILD="
@@ -246,14 +246,14 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 @test "tree: one that was interrupted is made by the next run" {
 	mkdir -p "$tree.new/.git"
 	echo half >"$tree.new/.git/HEAD"
-	scripts/tree
+	rig/tree
 	[ "$(git_in status --porcelain)" = "" ]
 	[ ! -e "$tree.new" ]
 }
 
 @test "tree: two at the same time" {
-	scripts/tree >"$BATS_TEST_TMPDIR/one" 2>&1 3>&- &
-	run --separate-stderr scripts/tree
+	rig/tree >"$BATS_TEST_TMPDIR/one" 2>&1 3>&- &
+	run --separate-stderr rig/tree
 	wait $!
 	[ "$status" = 0 ]
 	[ "$output" = "$tree" ]
@@ -272,7 +272,7 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	before=$(cd "$BATS_TEST_TMPDIR/own" && find . -type f -printf '%p %T@ ' -exec sha256sum {} +)
 	chmod -R a-w "$BATS_TEST_TMPDIR/own"
 	export LINUX=$BATS_TEST_TMPDIR/own
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 0 ]
 	says "LINUX=$LINUX has 1 files with uncommitted changes: they are left out"
 	tree=$BUILD/tree/9.9-linux
@@ -286,14 +286,14 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	chmod -R u+w "$BATS_TEST_TMPDIR/own"
 	rm -rf "$BATS_TEST_TMPDIR/own"
 	git_in fsck --strict
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "LINUX= is not for refresh"
 }
 
 @test "refresh: a no-op right after tree, byte for byte" {
-	scripts/tree
+	rig/tree
 	before=$(state)
-	run scripts/refresh
+	run rig/refresh
 	[ "$status" = 0 ]
 	says "2 topics, 2 patches, 0 files changed"
 	[ "$(state)" = "$before" ]
@@ -301,57 +301,57 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 }
 
 @test "refresh: amended, added and dropped commits; then tree has nothing to do" {
-	scripts/tree
+	rig/tree
 	git_in reset -q --hard HEAD^
 	edit 20 'int twenty;'
 	git_in commit -qam 'KVM: x86: Make twenty'
 	echo 'int new;' >"$tree/new.c"
 	git_in add -A
 	git_in commit -qm 'KVM: x86: Add a file'
-	scripts/refresh
+	rig/refresh
 	[ "$(cd "$series" && echo */*)" = "01-one/0001-KVM-x86-Make-ten.patch 01-one/cover 02-two/0001-KVM-x86-Make-twenty.patch 02-two/0002-KVM-x86-Add-a-file.patch" ]
 	[ "$(git_in rev-parse two)" = "$(git_in rev-parse series)" ]
 	head=$(git_in rev-parse HEAD)
-	run scripts/tree
+	run rig/tree
 	[ "$output" = "$tree" ]
 	[ "$(git_in rev-parse HEAD)" = "$head" ]
 	rm -rf "$BUILD"
-	scripts/tree
+	rig/tree
 	[ "$(git_in rev-parse 'HEAD^{tree}')" = "$(git_in rev-parse 'series^{tree}')" ]
 	grep -q 'int new;' "$tree/new.c"
-	scripts/refresh
+	rig/refresh
 }
 
 @test "refresh: a lower topic is edited by rebase --update-refs, or on its branch" {
-	scripts/tree
+	rig/tree
 	GIT_SEQUENCE_EDITOR='sed -i "1a exec sed -i s/ten/TEN/ arch/x86/kvm/x86.c && git commit -qa --amend --no-edit"' git_in rebase -q -i --update-refs base
-	scripts/refresh
+	rig/refresh
 	grep -q '^+int TEN;' "$one"/0001-*
-	scripts/tree
+	rig/tree
 	git_in checkout -q one
 	edit 15 'int fifteen;'
 	git_in commit -qam 'KVM: x86: Make fifteen'
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "branch one is not below series: git rebase --update-refs --onto one refs/rig/topic/one series puts"
 	git_in rebase -q --update-refs --onto one refs/rig/topic/one series
-	scripts/refresh
+	rig/refresh
 	[ "$(cd "$series" && echo */*)" = "01-one/0001-KVM-x86-Make-ten.patch 01-one/0002-KVM-x86-Make-fifteen.patch 01-one/cover 02-two/0001-KVM-x86-RFC-Make-thirty.patch" ]
 	[ "$(git_in rev-parse two)" = "$(git_in rev-parse series)" ]
 	# From the branch of a topic it writes all of them, too.
 	git_in checkout -q one
-	scripts/refresh
-	TOPIC=one untouched scripts/refresh
+	rig/refresh
+	TOPIC=one untouched rig/refresh
 	says "TOPIC=one is not for refresh"
 }
 
 @test "refresh: a new branch is a new topic, numbered by its place; covers are kept" {
-	scripts/tree
+	rig/tree
 	edit 20 'int twenty;'
 	git_in commit -qam 'KVM: x86: Make twenty'
 	git_in branch mine/safe
 	git_in branch three
 	git_in branch backup one
-	run scripts/refresh
+	run rig/refresh
 	[ "$status" = 0 ]
 	says "new topic patches/9.9/03-three, without a cover as yet"
 	[ "$(cd "$series" && echo *)" = "01-one 02-two 03-three" ]
@@ -363,132 +363,132 @@ state() { find "$tree" "$series" -type f ! -name index ! -name '*.lock' | LC_ALL
 	git_in cherry-pick one two three
 	git_in branch -f one base
 	git_in branch -f two series^
-	scripts/refresh
+	rig/refresh
 	[ "$(cd "$series" && echo */*)" = "01-one/cover 02-zero/0001-KVM-x86-Make-five.patch 03-two/0001-KVM-x86-Make-ten.patch 03-two/0002-KVM-x86-RFC-Make-thirty.patch 04-three/0001-KVM-x86-Make-twenty.patch" ]
 	rm -rf "$BUILD"
 	rm -r "$series/01-one"
-	scripts/tree
-	scripts/refresh
+	rig/tree
+	rig/refresh
 	[ "$(cd "$series" && echo *)" = "01-zero 02-two 03-three" ]
 	git_in branch -m two UPPER
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "branch two is missing"
 }
 
 @test "refresh: a branch that is moved by hand is work, and is refused where it is not below the tip" {
-	scripts/tree
+	rig/tree
 	git_in branch -f two one
 	sed -i 's/^With a body/With another body/' "$series"/02-two/0001-*
-	untouched scripts/tree
+	untouched rig/tree
 	says "branch two where patches/9.9 does not have it"
 	sed -i 's/^With another body/With a body/' "$series"/02-two/0001-*
-	scripts/refresh
+	rig/refresh
 	git_in branch -D two
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "branch two is missing"
 	git_in checkout -q --orphan nowhere
 	git_in commit -qm nowhere
 	git_in checkout -q series
 	git_in branch two nowhere
 	git_in branch -D nowhere
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "branch two is not below series"
 }
 
 @test "refresh: uncommitted work is refused and kept" {
-	scripts/tree
+	rig/tree
 	edit 20 'int mine;'
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "has uncommitted changes (arch/x86/kvm/x86.c): commit or stash them first"
 	git_in checkout -q .
 	echo >"$tree/untracked.c"
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "untracked.c"
 }
 
 @test "refresh: an unfinished rebase is refused" {
-	scripts/tree
+	rig/tree
 	git_in rebase -q --exec false HEAD^ || true
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "an unfinished rebase: finish or abort it first"
 }
 
 @test "refresh: patches that changed since the tree was made are not written over" {
-	scripts/tree
+	rig/tree
 	sed -i 's/^With a body/With another body/' "$series"/02-two/0001-*
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "patches/9.9 has changed since"
 }
 
 @test "refresh: no tree, stock, another branch, a merge" {
-	run scripts/refresh
+	run rig/refresh
 	[ "$status" = 2 ]
 	says "make tree BASE=9.9 first"
-	scripts/tree
-	VARIANT=stock untouched scripts/refresh
+	rig/tree
+	VARIANT=stock untouched rig/refresh
 	says "VARIANT=stock is not for refresh"
 	git_in checkout -q -b other
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "HEAD is not on branch series"
 	git_in commit -q --allow-empty -m other
 	git_in checkout -q series
 	git_in commit -q --allow-empty -m ours
 	git_in merge -q --no-edit other
-	untouched scripts/refresh
+	untouched rig/refresh
 	says "a series is linear"
 }
 
 @test "refresh: one that was interrupted is done by the next run" {
-	scripts/tree
+	rig/tree
 	edit 31 'int more;'
 	git_in commit -qa --amend --no-edit
 	# shellcheck disable=SC2016 # for the program
 	program mv 'case $* in *patches*) kill -KILL $PPID;; *) exec /bin/mv "$@";; esac'
-	run scripts/refresh
+	run rig/refresh
 	[ "$status" != 0 ]
 	rm "$BATS_TEST_TMPDIR/bin/mv"
 	rm -r "$series/01-one"
-	run scripts/tree
+	run rig/tree
 	[ "$status" = 2 ]
 	says "run make refresh BASE=9.9 again"
-	scripts/refresh
+	rig/refresh
 	grep -q 'int more;' "$series"/02-two/0001-*
 	rm -rf "$BUILD"
-	scripts/tree
+	rig/tree
 	grep -q 'int more;' "$file"
 }
 
 @test "clean: a BUILD that is no build folder" {
 	mkdir -p "$BATS_TEST_TMPDIR/top/some"
-	BUILD=$BATS_TEST_TMPDIR run scripts/clean
+	BUILD=$BATS_TEST_TMPDIR run ci/clean
 	[ "$status" = 2 ]
 	says "BUILD=$BATS_TEST_TMPDIR holds the scripts themselves"
 	[ -d "$BATS_TEST_TMPDIR/top/some" ]
 }
 
 @test "clean: removes build/, unless a tree holds work" {
-	scripts/tree
-	VARIANT=stock scripts/tree
+	rig/tree
+	VARIANT=stock rig/tree
 	edit 20 'int mine;'
-	untouched scripts/clean
+	untouched ci/clean
 	says "$tree has uncommitted changes"
 	git_in commit -qam mine
-	untouched scripts/clean --cache
+	untouched ci/clean --cache
 	says "$tree has commits that are not in patches/9.9"
 	[ -d "$CACHE/git" ]
 	git_in branch -q mine/saved
 	git_in reset -q --hard HEAD^
-	untouched scripts/clean
+	untouched ci/clean
 	says "commits on other branches"
 	git_in branch -q -D mine/saved
 	edit 20 'int mine;'
 	git_in stash -q
-	untouched scripts/clean
+	untouched ci/clean
 	says "a stash"
 	git_in stash drop -q
-	scripts/clean
+	ci/clean
 	[ ! -e "$BUILD" ]
 	[ -d "$CACHE/git" ]
-	scripts/clean --cache
+	ci/clean --cache
 	[ ! -e "$CACHE" ]
 }

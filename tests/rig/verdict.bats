@@ -6,9 +6,9 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	# The parser is that of the tree that is there, and is compiled once.
-	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. scripts/lib.sh && load_base && tree_dir')}
+	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. rig/lib.sh && load_base && tree_dir')}
 	export KUNIT_TREE BUILD=$BATS_FILE_TMPDIR/build
 	cases=tests/fixtures
 	faults=0
@@ -27,7 +27,7 @@ expect() {
 @test "splat tells clean, offending and empty console logs apart" {
 	for case in "$cases"/splat/*/; do
 		status=0
-		output=$(scripts/splat "$case/console.log" 2>/dev/null) || status=$?
+		output=$(rig/splat "$case/console.log" 2>/dev/null) || status=$?
 		expect "$case" "$status" "$output"
 	done
 	[ "$faults" = 0 ]
@@ -39,26 +39,26 @@ expect() {
 		echo "WARNING: CPU: 0 PID: 1 at the-first"
 		seq 20000 | sed 's/.*/[ & ] BUG: KASAN: and many more of them/'
 	} >"$log"
-	run -1 scripts/splat "$log"
+	run -1 rig/splat "$log"
 	[ "$output" = "WARNING: CPU: 0 PID: 1 at the-first" ]
 }
 
 @test "splat names a log that does not exist" {
-	run -2 scripts/splat "$BATS_TEST_TMPDIR/none"
+	run -2 rig/splat "$BATS_TEST_TMPDIR/none"
 	[ "$output" = "splat: error: cannot read $BATS_TEST_TMPDIR/none" ]
 }
 
 @test "ktap tells passed, failed, cut-off and skipped streams apart" {
 	for case in "$cases"/ktap/*/; do
 		status=0
-		output=$(scripts/ktap "$case/results.ktap" 2>/dev/null) || status=$?
+		output=$(rig/ktap "$case/results.ktap" 2>/dev/null) || status=$?
 		expect "$case" "$status" "$output"
 	done
 	[ "$faults" = 0 ]
 }
 
 @test "ktap names a tree without a parser" {
-	KUNIT_TREE=$BATS_TEST_TMPDIR run -2 scripts/ktap "$cases"/ktap/pass/results.ktap
+	KUNIT_TREE=$BATS_TEST_TMPDIR run -2 rig/ktap "$cases"/ktap/pass/results.ktap
 	[[ $output == *"no kunit.py in $BATS_TEST_TMPDIR; make tree"* ]]
 }
 
@@ -73,9 +73,9 @@ expect() {
 		status=0
 		arguments=()
 		[ ! -e "$case/arguments" ] || read -ra arguments <"$case/arguments"
-		PATH=$tools "$tools/sh" guest/ktap-run "${arguments[@]}" "${case}program" >"$stream" || run_status=$?
+		PATH=$tools "$tools/sh" rig/guest/ktap-run "${arguments[@]}" "${case}program" >"$stream" || run_status=$?
 		diff -u "$case/expected-stream" "$stream" || faults=$((faults + 1))
-		output=$(scripts/ktap "$stream" 2>/dev/null) || status=$?
+		output=$(rig/ktap "$stream" 2>/dev/null) || status=$?
 		expect "$case" "$status" "$output"
 		expect "$case" "$run_status" "$output"
 	done
@@ -84,7 +84,7 @@ expect() {
 
 @test "ktap-run: one stream for several programs, one of them missing" {
 	cd "$cases/ktap-run"
-	LC_ALL=C run -1 --separate-stderr busybox sh ../../../guest/ktap-run plain-pass/program ./none tap-fail/program
+	LC_ALL=C run -1 --separate-stderr busybox sh ../../../rig/guest/ktap-run plain-pass/program ./none tap-fail/program
 	diff -u - <(printf '%s\n' "$output") <<-'END'
 		KTAP version 1
 		1..3
@@ -109,7 +109,7 @@ expect() {
 		until [ -e "$BATS_TEST_TMPDIR/seen" ]; do sleep 0.02; done
 	END
 	chmod +x "$BATS_TEST_TMPDIR/program"
-	busybox sh guest/ktap-run -l 20 "$BATS_TEST_TMPDIR/program" >"$BATS_TEST_TMPDIR/stream" 3>&- &
+	busybox sh rig/guest/ktap-run -l 20 "$BATS_TEST_TMPDIR/program" >"$BATS_TEST_TMPDIR/stream" 3>&- &
 	until grep -q '^# first' "$BATS_TEST_TMPDIR/stream" || ! kill -0 $!; do sleep 0.02; done
 	touch "$BATS_TEST_TMPDIR/seen"
 	wait $!

@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# scripts/vm against a program that plays QEMU: it puts into the files it finds in its arguments what a VM would have sent.
+# rig/vm against a program that plays QEMU: it puts into the files it finds in its arguments what a VM would have sent.
 # shellcheck disable=SC2016,SC2154 # text for the program that plays QEMU is no code here; bats sets stderr
 
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	export BUILD=$BATS_TEST_TMPDIR/build BOOT=$BATS_TEST_TMPDIR/boot LOGDIR=$BATS_TEST_TMPDIR/log
-	export FAKE=$BATS_TEST_TMPDIR/fake QEMU=$BATS_TEST_DIRNAME/fixtures/fake-qemu
+	export FAKE=$BATS_TEST_TMPDIR/fake QEMU=$BATS_TEST_DIRNAME/../fixtures/fake-qemu
 	export CMD=true
 	unset APPEND CPU FILES FRAGMENTS MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
 	# What all VMs have in common is made once.
@@ -38,7 +38,7 @@ lost() {
 	printf 'to stdout\nno newline' >"$FAKE/stdout"
 	printf 'to stderr\n' >"$FAKE/stderr"
 	verdict "status 0" "stdout 20" "stderr 10" "tainted 12288" end ""
-	run -0 --separate-stderr scripts/vm
+	run -0 --separate-stderr rig/vm
 	[ "$output" = $'to stdout\nno newline' ]
 	[ "${stderr_lines[-2]}" = "to stderr" ]
 	[ "${stderr_lines[-1]}" = "vm: status 0" ]
@@ -48,7 +48,7 @@ lost() {
 @test "CMD's own status is handed through" {
 	for status in 7 124 125 255; do
 		verdict "status $status" "stdout 0" "stderr 0" "tainted 0" end ""
-		run -$status --separate-stderr scripts/vm
+		run -$status --separate-stderr rig/vm
 		[ "${stderr_lines[-1]}" = "vm: status $status" ]
 	done
 }
@@ -56,39 +56,39 @@ lost() {
 @test "lost: panic in mid-run" {
 	console panic
 	verdict
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "[    5.311873] Kernel panic - not syncing: Fatal exception in interrupt"
 	[ -s "$LOGDIR/initrd" ]
 }
 
 @test "lost: a splat, although CMD's status is 0" {
 	console warning
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "$(cat tests/fixtures/splat/warning/expected-output)"
 }
 
 @test "lost: a splat that left only its taint" {
 	verdict "status 0" "stdout 0" "stderr 0" "tainted 512" end ""
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "the kernel is tainted: 512"
 }
 
 @test "lost: died without any verdict" {
 	rm "$FAKE/verdict"
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "died before it could run CMD: no verdict"
 }
 
 @test "lost: no verdict, but a reason on the console" {
 	rm "$FAKE/verdict"
 	echo "init: error: no virtio-serial ports" >>"$FAKE/console"
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "died before it could run CMD: no virtio-serial ports"
 }
 
 @test "lost: died while CMD ran" {
 	verdict
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "died without a verdict; the last it said was: start 6.1.192"
 }
 
@@ -96,46 +96,46 @@ lost() {
 	whole=$(cat "$FAKE/verdict")
 	for ((length = 1; length < ${#whole}; length += 6)); do
 		printf '%s' "${whole:0:length}" >"$FAKE/verdict"
-		run -125 --separate-stderr scripts/vm
+		run -125 --separate-stderr rig/vm
 		[[ ${stderr_lines[-1]} == "vm: LOST (died without a verdict; "* ]]
 	done
 }
 
 @test "lost: the VM says that it could not run CMD" {
 	verdict "error the TSC is not in use after 30 s" end ""
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "the VM could not run CMD: the TSC is not in use after 30 s"
 }
 
 @test "lost: an empty console log, although the verdict is there" {
 	rm "$FAKE/console"
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "the console log is empty"
 }
 
 @test "lost: output that did not arrive" {
 	echo half >"$FAKE/stdout"
 	verdict "status 0" "stdout 10" "stderr 0" "tainted 0" end ""
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "CMD wrote 10 bytes to stdout, 5 arrived"
 }
 
 @test "lost: another kernel than the one asked for" {
 	echo 6.1.193 >"$BOOT/release"
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "release 6.1.192 was booted, not 6.1.193"
 }
 
 @test "lost: QEMU fails, and says why" {
 	echo 'echo "invalid accelerator" >&2; exit 1' >"$FAKE/end"
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	lost "$QEMU ended with status 1: invalid accelerator"
 }
 
 @test "hung" {
 	verdict
 	echo 'exec sleep 100' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr scripts/vm
+	TIMEOUT=1 run -124 --separate-stderr rig/vm
 	lost "hung: not ended after 1 s"
 }
 
@@ -143,13 +143,13 @@ lost() {
 	verdict
 	console rcu-stall
 	echo 'exec sleep 100' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr scripts/vm
+	TIMEOUT=1 run -124 --separate-stderr rig/vm
 	lost "hung: not ended after 1 s; $(cat tests/fixtures/splat/rcu-stall/expected-output)"
 }
 
 @test "hung, and deaf to TERM" {
 	echo 'trap "" TERM; while :; do sleep 0.1; done' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr scripts/vm
+	TIMEOUT=1 run -124 --separate-stderr rig/vm
 	lost "hung: not ended after 1 s"
 }
 
@@ -157,7 +157,7 @@ lost() {
 	echo first >"$FAKE/stdout"
 	verdict "status 0" "stdout 6" "stderr 0" "tainted 0" end ""
 	echo 'until [ -e "$FAKE/seen" ]; do sleep 0.02; done' >"$FAKE/end"
-	TIMEOUT=20 scripts/vm >"$FAKE/out" 2>/dev/null 3>&- &
+	TIMEOUT=20 rig/vm >"$FAKE/out" 2>/dev/null 3>&- &
 	until grep -q first "$FAKE/out" || ! kill -0 $!; do sleep 0.02; done
 	touch "$FAKE/seen"
 	wait $!
@@ -166,13 +166,13 @@ lost() {
 @test "nothing of much output is lost" {
 	seq 1000000 >"$FAKE/stdout"
 	verdict "status 0" "stdout $(stat -c %s "$FAKE/stdout")" "stderr 0" "tainted 0" end ""
-	scripts/vm 2>/dev/null | cmp - "$FAKE/stdout"
+	rig/vm 2>/dev/null | cmp - "$FAKE/stdout"
 }
 
 # ended_by SIGNAL: vm, ended by SIGNAL, leaves no QEMU behind.
 ended_by() {
 	echo 'echo $$ >"$FAKE/pid"; exec sleep 100' >"$FAKE/end"
-	env --default-signal=INT scripts/vm >/dev/null 2>&1 3>&- &
+	env --default-signal=INT rig/vm >/dev/null 2>&1 3>&- &
 	until [ -s "$FAKE/pid" ]; do sleep 0.02; done
 	kill -"$1" $!
 	status=0
@@ -201,7 +201,7 @@ ended_by() {
 
 @test "QEMU's command line: printed, kept, with what was asked for" {
 	APPEND='clocksource=hpet kvm.x=1' QEMU_ARGS='-icount shift=0,sleep=off' CPU=max,+invtsc SMP=1 MEM=512M \
-		run -0 --separate-stderr scripts/vm
+		run -0 --separate-stderr rig/vm
 	grep -F -- "-cpu max,+invtsc -smp 1 -m 512M " "$LOGDIR/qemu.cmd"
 	grep -F -- "panic_on_warn=1 clocksource=hpet kvm.x=1'" "$LOGDIR/qemu.cmd"
 	grep -F -- "-icount shift=0,sleep=off" "$LOGDIR/qemu.cmd"
@@ -210,14 +210,14 @@ ended_by() {
 }
 
 @test "ACCEL=kvm takes the host's CPU" {
-	ACCEL=kvm run -0 --separate-stderr scripts/vm
+	ACCEL=kvm run -0 --separate-stderr rig/vm
 	grep -F -- "-accel kvm -cpu host,migratable=off " "$LOGDIR/qemu.cmd"
 }
 
 @test "a log folder of its own for every run, a comma in its name" {
 	unset LOGDIR
 	export BUILD=$BATS_TEST_TMPDIR/build,1
-	for _ in 1 2; do run -0 --separate-stderr scripts/vm; done
+	for _ in 1 2; do run -0 --separate-stderr rig/vm; done
 	[ -s "$BUILD/log/vm/6.1-patched-rig-1/console.log" ]
 	[ -s "$BUILD/log/vm/6.1-patched-rig-2/console.log" ]
 }
@@ -227,7 +227,7 @@ ended_by() {
 	chmod 755 "$FAKE/program"
 	echo text >"$FAKE/text"
 	echo exit 1 >"$FAKE/end"
-	CMD='./program "$HOME"' FILES="$FAKE/program $FAKE/text" run -125 --separate-stderr scripts/vm
+	CMD='./program "$HOME"' FILES="$FAKE/program $FAKE/text" run -125 --separate-stderr rig/vm
 	mkdir "$FAKE/root"
 	(cd "$FAKE/root" && cpio -i --quiet --no-absolute-filenames <"$LOGDIR/initrd")
 	[ "$(cat "$FAKE/root/work/.cmd")" = './program "$HOME"' ]
@@ -237,7 +237,7 @@ ended_by() {
 @test "a kernel with a BusyBox of its own gets that, and no program of the machine" {
 	echo 32-bit >"$BOOT/busybox"
 	echo exit 1 >"$FAKE/end"
-	run -125 --separate-stderr scripts/vm
+	run -125 --separate-stderr rig/vm
 	mkdir "$FAKE/root"
 	(cd "$FAKE/root" && cpio -i --quiet --no-absolute-filenames <"$LOGDIR/initrd")
 	[ "$(readlink "$FAKE/root/bin/sh" "$FAKE/root/bin/timeout")" = $'/usr/bin/busybox\n/usr/bin/busybox' ]
@@ -247,7 +247,7 @@ ended_by() {
 
 # complaint STATUS TEXT: vm ends with one line, TEXT.
 complaint() {
-	run -2 --separate-stderr scripts/vm
+	run -2 --separate-stderr rig/vm
 	echo "$stderr"
 	[ "$stderr" = "$1" ]
 }
@@ -263,12 +263,12 @@ complaint() {
 	FRAGMENTS=" i386  debug" complaint "vm: error: no $build/tree/6.1/out-rig-i386-debug/boot/bzImage; make it by: make kernel BASE=6.1 VARIANT=patched KERNEL=rig FRAGMENTS=\" i386  debug\""
 	mkdir -p "$build/tree/6.1/out-rig-i386"
 	mv "$BATS_TEST_TMPDIR/boot" "$build/tree/6.1/out-rig-i386/"
-	FRAGMENTS=i386 run -0 --separate-stderr scripts/vm
+	FRAGMENTS=i386 run -0 --separate-stderr rig/vm
 	[ -s "$build/log/vm/6.1-patched-rig-i386-1/console.log" ]
 }
 
 @test "one clear line: no QEMU" {
-	QEMU=no-qemu complaint "vm: error: no program no-qemu; scripts/packages vm installs it"
+	QEMU=no-qemu complaint "vm: error: no program no-qemu; rig/packages vm installs it"
 }
 
 @test "one clear line: a BUTTON that is no number, and one without a CMD" {
