@@ -10,8 +10,16 @@ VARIABLES := BASE VARIANT TOPIC ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEN
 	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
 
+# What a person types arrives as it was typed: a $ in it is the shell's, not make's. A make that a script starts would take it for its
+# own again, so it hears of these by the environment alone.
+TYPED := $(strip $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $(v))),$(if $(filter command,$(origin $(v))),$(v)))))
+$(foreach v,$(TYPED),$(eval override $(v) := $$(value $(v))))
+ifneq ($(TYPED),)
+MAKEOVERRIDES :=
+endif
+
 # An empty variable is an unset one.
-unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
+unexport $(foreach v,$(VARIABLES),$(if $(value $(v)),,$(v)))
 
 .PHONY: help run test test-long tree refresh selftest kernel vm mutants check stress bench report mail debian kselftest clean distclean
 
