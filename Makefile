@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The verbs. `make help` lists them; each is a script of its own under scripts/.
+# The verbs. `make help` lists them; each is a script of its own in the room that its path names.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -10,8 +10,16 @@ VARIABLES := BASE VARIANT TOPIC ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEN
 	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
 
+# What a person types arrives as it was typed: a $ in it is the shell's, not make's. A make that a script starts would take it for its
+# own again, so it hears of these by the environment alone.
+TYPED := $(strip $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $(v))),$(if $(filter command,$(origin $(v))),$(v)))))
+$(foreach v,$(TYPED),$(eval override $(v) := $$(value $(v))))
+ifneq ($(TYPED),)
+MAKEOVERRIDES :=
+endif
+
 # An empty variable is an unset one.
-unexport $(foreach v,$(VARIABLES),$(if $($(v)),,$(v)))
+unexport $(foreach v,$(VARIABLES),$(if $(value $(v)),,$(v)))
 
 .PHONY: help run test test-long tree refresh selftest kernel vm mutants check stress bench report mail debian kselftest clean distclean
 
@@ -23,86 +31,86 @@ help: ## this list
 	@sed -n '/^#: /s/^#: /  /p' $(firstword $(MAKEFILE_LIST))
 
 run: ## everything from nothing: packages, source, series, boot of stock and patched, one table
-	@scripts/packages run
-	@scripts/each run
+	@rig/packages run
+	@rig/each measure/run
 
 test: ## what CI runs; ends with "N passed, N failed, N skipped"
-	@scripts/packages test
-	@scripts/test
+	@rig/packages test
+	@ci/test
 
 test-long: ## the long proofs: mutants, the selftest 200 times under load (COUNT=), make bench and its report, the deliverables
-	@scripts/packages test test-long bench look
-	@scripts/each mutants
-	@scripts/each repeat
-	@scripts/bench
-	@scripts/report
-	@scripts/look
-	@scripts/test-long
+	@rig/packages test test-long bench look
+	@rig/each prove/mutants/mutants
+	@rig/each prove/repeat
+	@measure/bench/bench
+	@measure/report
+	@measure/look
+	@ci/test-long
 
 tree: ## git tree of BASE with all topics applied, each a branch, to edit (TOPIC= checks one out); last line = its path
-	@scripts/packages tree
-	@scripts/each tree
+	@rig/packages tree
+	@rig/each rig/tree
 
 refresh: ## the commits of that tree back to patches/BASE, a folder a topic
-	@scripts/packages tree
-	@scripts/each refresh
+	@rig/packages tree
+	@rig/each rig/refresh
 
 selftest: ## the edit loop: builds the tree as it stands, boots once, runs the selftest (CASE= picks)
-	@scripts/packages selftest
-	@scripts/each selftest
+	@rig/packages selftest
+	@rig/each rig/selftest
 
 kernel: ## builds; last line = path of the bootable bzImage
-	@scripts/packages kernel
-	@scripts/each kernel
+	@rig/packages kernel
+	@rig/each rig/kernel
 
 vm: ## boots that kernel; CMD='...' runs it there, else an interactive shell
-	@scripts/packages vm
-	@scripts/kernel >/dev/null
-	@scripts/vm
+	@rig/packages vm
+	@rig/kernel >/dev/null
+	@rig/vm
 
 mutants: ## breaks the cure on purpose, one way at a time; every mutant must be caught (NAMES='a b' picks)
-	@scripts/packages mutants
-	@scripts/each mutants $(NAMES)
+	@rig/packages mutants
+	@rig/each prove/mutants/mutants $(NAMES)
 
 check: ## what a maintainer would run on every patch; STEPS='build sparse' and PATCHES='3 7-9' pick (docs/testing.md)
-	@scripts/packages check
-	@scripts/each check $(STEPS)
+	@rig/packages check
+	@rig/each prove/check/check $(STEPS)
 
 stress: ## the storms, on debug kernels side by side: MINUTES=30, SEED= as it said, KINDS='debug kcsan plain'
-	@scripts/packages stress
-	@scripts/each stress
+	@rig/packages stress
+	@rig/each prove/storm/stress
 
 bench: ## measures stock and patched of all bases in turns, then this machine's /dev/kvm (FULL=1: every combination, hours)
-	@scripts/packages bench
-	@scripts/bench
+	@rig/packages bench
+	@measure/bench/bench
 
 report: ## build/report/index.html, the page that shows what make bench measured; last line = its path
-	@scripts/packages report
-	@scripts/report
+	@rig/packages report
+	@measure/report
 
 mail: ## a topic as mails in your own name, checked, and what git send-email would do; SEND=1 really sends
-	@scripts/packages mail $(if $(LINUX),kernel)
-	@scripts/each mail
+	@rig/packages mail $(if $(LINUX),kernel)
+	@rig/each deliver/mail
 
 debian: ## the series for Debian's source package: patches, series, changelog; last line = that as one patch for the packaging
-	@scripts/packages debian
-	@scripts/each debian
+	@rig/packages debian
+	@rig/each deliver/debian
 
 kselftest: ## the kernel's own kselftest tarball of the clock tests, static; last line = its path
-	@scripts/packages selftest
-	@scripts/each kselftest
+	@rig/packages selftest
+	@rig/each deliver/kselftest
 
 clean: ## removes build/, unless a tree there holds work that is not in patches/
-	@scripts/clean
+	@ci/clean
 
 distclean: ## removes the caches too
-	@scripts/clean --cache
+	@ci/clean --cache
 
 #: BASE=6.1           kernel line: a file name of bases/, or all
 #: VARIANT=patched    or stock
 #: TOPIC=             a topic of patches/BASE: the tree up to it, its mails (epoch); several for check, mutants, debian (default: all)
 #: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image, only its kvm modules replaced
-#: FRAGMENTS=         more of config/ for KERNEL=rig: i386 is a 32-bit host
+#: FRAGMENTS=         more of rig/kconfig/ for KERNEL=rig: i386 is a 32-bit host
 #: ACCEL=tcg          or kvm, on a host with nested virtualisation
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Small stand-ins for what the scripts take from outside: a kernel source, its packages, a package suite, a series.
-# Usage: . "$BATS_TEST_DIRNAME/synthetic.bash"
+# Usage: . "$BATS_TEST_DIRNAME/../synthetic.bash"
 # shellcheck shell=bash
 
-PROJECT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+PROJECT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
 # top DIR: the scripts, with a base of their own, 9.9.
 top() {
-	mkdir -p "$1/bases" "$1/patches/9.9" "$1/config"
-	cp -r "$PROJECT/scripts" "$1/"
+	mkdir -p "$1/bases" "$1/patches/9.9"
+	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci} "$1/"
+	# What the rooms know of the real bases is not theirs.
+	rm -r "$1"/rig/kconfig/* "$1"/prove/{mutants,coverage}/[0-9]*
 	cat >"$1/bases/9.9" <<-EOF
 		SUITE=
 		SOURCE_PACKAGE=linux-source-9.9

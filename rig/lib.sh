@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What every script shares: the variables of the verbs with their checks, the folders, one way to speak and to give up.
+# Usage: . "$(dirname "$0")/lib.sh"
+# shellcheck shell=bash
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${BUILD:-$TOP/build}
+CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock}
+BASE=${BASE:-6.1}
+VARIANT=${VARIANT:-patched}
+ACCEL=${ACCEL:-tcg}
+KERNEL=${KERNEL:-rig}
+FRAGMENTS=${FRAGMENTS:-}
+LINUX=${LINUX:-}
+TOPIC=${TOPIC:-}
+J=${J:-$(nproc)}
+V=${V:-}
+me=$(basename "$0")
+
+# say TEXT: progress, for people, on stderr; stdout is for the result.
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+
+# die TEXT: one line that names the thing and the mend, then status 2.
+die() {
+	printf '%s: error: %s\n' "$me" "$*" >&2
+	exit 2
+}
+
+# usage: prints the header of the calling script, for -h.
+usage() { sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# lock FILE: one at a time; the lock goes with the process.
+lock() {
+	mkdir -p "$(dirname "$1")"
+	exec {lock_fd}>"$1"
+	flock -n "$lock_fd" && return 0
+	say "waiting for another run that holds $1"
+	flock "$lock_fd"
+}
+
+# logged LOG COMMAND...: runs COMMAND with its output in LOG; when it fails, shows the end of LOG and names it.
+logged() {
+	local log=$1 status=0
+	shift
+	mkdir -p "$(dirname "$log")"
+	if [ -n "$V" ]; then
+		"$@" 2>&1 | tee "$log" >&2 || status=$?
+	else
+		"$@" >"$log" 2>&1 || status=$?
+	fi
+	[ "$status" = 0 ] && return 0
+	tail -n 15 "$log" >&2
+	say "failed with status $status: $1; the whole log is $log"
+	return "$status"
+}
+
+# again_if_lost COMMAND...: once more if the VM was lost (status 124 or 125), as long as fewer than LOST_BUDGET were: where
+# the machine below QEMU stops or jumps for a minute, about one VM in a hundred does not survive it. Each loss is written to
+# LOST_FILE, its logs stay, and the verdict is that of the second run alone.
+LOST_BUDGET=${LOST_BUDGET:-0}
+LOST_FILE=${LOST_FILE:-$BUILD/log/lost}
+again_if_lost() {
+	local status=0
+	"$@" || status=$?
+	[[ $status =~ ^12[45]$ ]] || return "$status"
+	mkdir -p "$(dirname "$LOST_FILE")"
+	touch "$LOST_FILE"
+	[ "$(wc -l <"$LOST_FILE")" -lt "$LOST_BUDGET" ] || return "$status"
+	echo "status $status: $*" >>"$LOST_FILE"
+	say "the VM was lost with status $status: once more ($LOST_FILE)"
+	"$@"
+}
+
+# have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an empty file.
+have_kvm() { [ -c /dev/kvm ] && : <>/dev/kvm; } 2>/dev/null
+
+one_of() {
+	local name=$1 value=$2 choice
+	shift 2
+	for choice; do
+		[ "$value" = "$choice" ] && return 0
+	done
+	die "$name=$value is unknown; use one of: $*"
+}
+
+bases() { (cd "$TOP/bases" && ls); }
+
+# topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their names.
+topics() {
+	[ ! -d "$TOP/patches/$BASE" ] || find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
+}
+
+# series_patches [FOLDER...]: the patches of patches/$BASE, or of these of its topics, as FOLDER/NAME, in their order.
+series_patches() {
+	[ ! -d "$TOP/patches/$BASE" ] || (cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
+}
+
+# load_base: checks the variables and reads bases/$BASE. BASE=all is for the scripts that loop themselves.
+load_base() {
+	local topic names=()
+	# shellcheck disable=SC2046 # one word a base is meant
+	one_of BASE "$BASE" $(bases)
+	one_of VARIANT "$VARIANT" patched stock
+	one_of ACCEL "$ACCEL" tcg kvm
+	one_of KERNEL "$KERNEL" rig distro
+	for topic in $(topics); do
+		[[ -d $TOP/patches/$BASE/$topic && $topic =~ ^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$ ]] ||
+			die "patches/$BASE/$topic is no topic, a folder NN-NAME of small letters: give it such a name, or move it away"
+		[[ " series base ${names[*]} " != *" ${topic#*-} "* ]] || die "patches/$BASE/$topic: ${topic#*-} is taken: give that topic another name"
+		names+=("${topic#*-}")
+	done
+	[ "$TOPIC" != all ] || TOPIC=
+	for topic in $TOPIC; do
+		one_of TOPIC "$topic" "${names[@]}" all
+	done
+	# shellcheck source=/dev/null
+	. "$TOP/bases/$BASE"
+}
+
+# one_topic: TOPIC, for whom more than one is none.
+one_topic() {
+	[ "$(wc -w <<<"$TOPIC")" -le 1 ] || die "TOPIC=\"$TOPIC\" names several topics: name one"
+	echo "$TOPIC"
+}
+
+# The tree that the user edits is VARIANT=patched; stock is the plain base, never edited. LINUX= has trees of its own.
+tree_dir() {
+	local name=$BASE
+	[ -z "$LINUX" ] || name=$BASE-linux
+	if [ "$VARIANT" = patched ]; then echo "$BUILD/tree/$name"; else echo "$BUILD/stock/$name"; fi
+}
+
+# in_vm FILE...: how these programs are called in the VM.
+# shellcheck disable=SC2046 # a name a word
+in_vm() { printf ' ./%s' $(basename -a "$@"); }
+
+# kernel_name: KERNEL and the fragments of rig/kconfig/ it has beside base: rig, rig-i386.
+kernel_name() {
+	# shellcheck disable=SC2086 # a list
+	printf '%s\n' "$KERNEL" $FRAGMENTS | paste -sd-
+}
+
+# Build output lies one level below its tree: Kbuild then names the source "..", and ccache serves every tree alike.
+out_dir() { echo "$(tree_dir)/out-$(kernel_name)"; }

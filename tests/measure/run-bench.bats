@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# measure/bench/bench with played kernels and VMs: turns, what is kept of a run that was cut off, what is measured anew.
+# shellcheck disable=SC2013,SC2016,SC2154,SC2317 # words, not lines; what the played scripts expand; run calls bench; bats sets stderr and lines
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	unset BASE VARIANT KERNEL BUILD TRIES BUSY AGE FULL JOBS LOST_BUDGET
+	top=$BATS_TEST_TMPDIR
+	export BUILD=$top/build QEMU=$top/qemu HOST=0
+	mkdir -p "$top/bases" "$BUILD/bench"
+	cp -r rig prove measure deliver ci "$top/"
+	for base in 6.1 6.12; do echo 'SELFTEST=x/test' >"$top/bases/$base"; done
+	# The program is only looked at.
+	printf 'all %%:\n\ttrue\n' >"$top/measure/bench/Makefile"
+	echo program >"$BUILD/bench/kvm-clock-bench"
+	echo test >"$top/test"
+	play qemu 'echo "QEMU emulator version 7.2.0"'
+	play rig/kernel 'dir="$BUILD/$BASE-$VARIANT"; mkdir -p "$dir"; cd "$dir"
+		for file in bzImage modules.cpio; do [ -e $file ] || echo "$BASE $VARIANT" >$file; done; echo "$BASE.0" >release; echo "$dir/bzImage"'
+	play rig/kselftests 'echo '"$top/test"
+	# Each boot is written down; the job is known by what it runs.
+	vm 'case $CMD in ktap-run*) echo "KTAP version 1"; exit 1 ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	results=$BUILD/results/bench
+}
+
+play() {
+	printf '%s\n' '#!/bin/sh' "${@:2}" >"$top/$1"
+	chmod +x "$top/$1"
+}
+
+vm() {
+	play rig/vm 'echo "$BASE $VARIANT $SMP" >>'"$top/boots" "$1"
+}
+
+bench() {
+	: >"$top/boots"
+	JOBS=${JOBS:-idle selftest} "$top/measure/bench/bench"
+}
+
+rig_boots() { grep -c . "$top/boots"; }
+
+@test "the peers take turns, each job once, and the last line is the folder" {
+	run -0 --separate-stderr bench
+	[ "${lines[-1]}" = "$results" ]
+	[ "$(paste -sd, "$top/boots")" = "$(printf '6.1 stock 2,6.1 patched 2,6.12 stock 2,6.12 patched 2,%.0s' 1 2 | sed 's/,$//')" ]
+	for peer in 6.1-stock 6.1-patched 6.12-stock 6.12-patched; do
+		[ -s "$results/$peer/idle.json" ]
+		[ -s "$results/$peer/selftest.ktap" ]
+		[ "$(jq -r '.environment | "\(.peer) \(.kernel) \(.qemu)"' "$results/$peer/environment.json")" = "$peer ${peer%-*}.0 7.2.0" ]
+	done
+	[ -s "$results/complete" ]
+}
+
+@test "one base, some jobs" {
+	BASE=6.12 JOBS=cost run -0 bench
+	[ "$(paste -sd, "$top/boots")" = "6.12 stock 1,6.12 patched 1" ]
+}
+
+@test "what could not be measured fails the run, is named, and alone is tried again" {
+	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) echo "kvm-clock-bench: error: no" >&2; exit 2 ;; *ktap-run*) echo "KTAP version 1" ;;
+		*) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	run -1 --separate-stderr bench
+	[[ "$stderr" == *"6.12-stock: idle could not be measured, status 2; the log is "* ]]
+	[ -z "$output" ]
+	[ ! -e "$results/6.12-stock/idle.json" ]
+	[ "$(rig_boots)" = 8 ]
+	vm 'echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}"'
+	run -0 --separate-stderr bench
+	[[ "$stderr" == *"taking up the run that was cut off"* ]]
+	[ "$(cat "$top/boots")" = "6.12 stock 2" ]
+}
+
+@test "a run that was cut off in the middle of a job does that job again" {
+	vm 'if [ "$BASE-$VARIANT" = 6.12-stock ]; then echo "{\"schema\""; kill -TERM $PPID; exit; fi; echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}"'
+	run ! bench
+	[ ! -e "$results/6.12-stock/idle.json" ]
+	vm 'case $CMD in ktap-run*) echo "KTAP version 1" ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	run -0 bench
+	[ "$(head -n 1 "$top/boots")" = "6.12 stock 2" ]
+	[ "$(rig_boots)" = 6 ]
+}
+
+@test "output that is no document, half of one, or of another version of the bench is no measurement" {
+	for text in '' '{"schema": 2' '{"schema": 1, "cases": {"msr": {}}}' '{"schema": 2, "cases": {}}'; do
+		vm "echo '$text'"
+		JOBS=idle run -1 --separate-stderr bench
+		[[ "$stderr" == *"6.1-stock: idle could not be measured, status 125"* ]]
+	done
+}
+
+@test "another kernel, program or number of tries: nothing of the run that was cut off is kept" {
+	vm 'if [ "$BASE" = 6.12 ]; then exit 2; fi; echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}"'
+	again() {
+		JOBS=idle run -1 --separate-stderr bench
+		[[ "$stderr" == *"$1"* ]]
+		[ "$(rig_boots)" = "$2" ]
+	}
+	again "measuring 6.1-stock" 4
+	again "taking up" 2
+	echo other >"$BUILD/6.1-patched/bzImage"
+	again "measuring anew: what is measured is not what it was" 4
+	echo other >"$BUILD/bench/kvm-clock-bench"
+	again "measuring anew" 4
+	TRIES=5 again "measuring anew" 4
+	TRIES=5 again "taking up" 2
+}
+
+@test "a selftest that was built anew is run again, and other jobs are added to a run that was cut off" {
+	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) exit 2 ;; *ktap-run*) echo "KTAP version 1" ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	JOBS="idle selftest" run -1 bench
+	touch -d '1 minute' "$top/test"
+	JOBS="plain selftest" run -1 bench
+	[ "$(rig_boots)" = 8 ]
+	[ -s "$results/6.1-stock/idle.json" ]
+}
+
+@test "after a complete run everything is measured anew" {
+	run -0 bench
+	run -0 --separate-stderr bench
+	[[ "$stderr" == *"measuring anew: the run of 20"*" is complete"* ]]
+	[ "$(rig_boots)" = 8 ]
+}
+
+@test "the machine's own /dev/kvm comes last, if there is one" {
+	bash -c '. rig/lib.sh && have_kvm' || skip "no usable /dev/kvm"
+	play build/bench/kvm-clock-bench 'case "$*" in *--case*) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; *) exit 1 ;; esac'
+	HOST=1 JOBS="idle cost" run -0 --separate-stderr bench
+	[ "$(rig_boots)" = 8 ]
+	[ -s "$results/host/idle.json" ]
+	[ "$(jq -s length "$results/host/cost.json")" = 4 ]
+	[ "$(jq -r .environment.kernel "$results/host/environment.json")" = "$(uname -r)" ]
+}
+
+@test "bad input gets one line that names it" {
+	for bad in TRIES=0 TRIES=x BUSY=-1 AGE=1.5; do
+		run -2 --separate-stderr env "$bad" "$top/measure/bench/bench"
+		[ "$stderr" = "bench: error: $bad is no number" ]
+	done
+	JOBS="idle nonsense" run -2 --separate-stderr "$top/measure/bench/bench"
+	[[ "$stderr" == "bench: error: JOBS=nonsense is unknown; use one of: idle "* ]]
+	run -2 --separate-stderr "$top/measure/bench/bench" word
+	[[ "$stderr" == "bench: error: unknown argument word"* ]]
+	BASE=5.10 run -2 --separate-stderr "$top/measure/bench/bench"
+	[[ "$stderr" == *"BASE=5.10 is unknown"* ]]
+}
+
+@test "every job of the list has its command, and every case of the bench is in one" {
+	make -s -C measure/bench OUT="$top/real" "$top/real/kvm-clock-bench"
+	FULL='' TRIES=4 BUSY=1 AGE=1 program=$top/real/kvm-clock-bench selftest=test
+	eval "$(grep -E '^in_vm\(\)' rig/lib.sh)"
+	. measure/bench/bench-jobs.sh
+	all=
+	for name in $job_names full full_loaded; do
+		command=
+		job "$name"
+		[ -n "$command" ]
+		all+=$command
+	done
+	for case in $("$program" --list | cut -d ' ' -f 1); do
+		[[ "$all" == *"--case $case "* ]]
+	done
+	for case in $(grep -o -- '--case [a-z_]*' <<<"$all" | cut -d ' ' -f 2 | sort -u); do
+		"$program" --list | grep -q "^$case "
+	done
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# prove/storm/stress without a boot: bad arguments, and what it makes of a VM's end, with a fake rig/vm.
+# shellcheck disable=SC2016,SC2154 # the fake expands its own variables; bats sets stderr_lines
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	unset KINDS MINUTES PARTS SEED BOOT
+	export BUILD=$BATS_TEST_TMPDIR/build
+}
+
+# A copy of the project whose VM says $1 on stdout, $2 on stderr and ends with status $3.
+fake() {
+	top=$BATS_TEST_TMPDIR/top
+	mkdir -p "$top"
+	cp -a rig prove measure deliver ci bases patches "$top/"
+	printf '%s\n' "$1" >"$BATS_TEST_TMPDIR/out"
+	printf '%s' "$2" >"$BATS_TEST_TMPDIR/err"
+	printf '#!/bin/sh\ncp %s "$LOGDIR/stderr"\necho "$CMD" >"$LOGDIR/cmd"\necho "vm: LOST (a reason), log x" >&2\ncat %s\nexit %s\n' \
+		"$BATS_TEST_TMPDIR/err" "$BATS_TEST_TMPDIR/out" "$3" >"$top/rig/vm"
+	export BOOT=/nonexistent KINDS=plain MINUTES=1
+}
+
+counts=$'time_steps 3\nvms 7\nbrackets 200\ncounted 150\nelsewhere 20'
+
+@test "bad arguments: one line that names the thing, status 2" {
+	run -2 --separate-stderr prove/storm/stress now
+	[ "${#stderr_lines[@]}" = 1 ]
+	MINUTES=some run -2 --separate-stderr prove/storm/stress
+	[ "${stderr_lines[0]}" = "stress: error: MINUTES=some is no number of minutes" ]
+	MINUTES=0 run -2 --separate-stderr prove/storm/stress
+	SEED=-1 run -2 --separate-stderr prove/storm/stress
+	[ "${#stderr_lines[@]}" = 1 ]
+	KINDS="debug other" run -2 --separate-stderr prove/storm/stress
+	[[ ${stderr_lines[0]} == *"KINDS=other is unknown"* ]]
+	PARTS=rain run -2 --separate-stderr prove/storm/stress
+	[[ ${stderr_lines[0]} == *"PARTS=rain is unknown"* ]]
+	BOOT=/x run -2 --separate-stderr prove/storm/stress
+	[[ ${stderr_lines[0]} == *"are several"* ]]
+	KERNEL=distro run -2 --separate-stderr prove/storm/stress
+}
+
+@test "passed; the seed and the length reach the VM" {
+	fake "$counts"$'\nbroken 0' "" 0
+	SEED=42 run -0 --separate-stderr "$top/prove/storm/stress"
+	[ "${lines[0]}" = "6.1-patched-plain passed: 150 brackets counted (20 exact off the TSC), 0 broken, 7 VMs, 3 steps" ]
+	[ "${lines[1]}" = "1 passed, 0 failed, 0 skipped" ]
+	[ "$(cat "$BUILD/log/stress/6.1-patched-plain/cmd")" = "./storm-run 60 42 8192 vm churn fuzz time clocksource cpus suspend victims memory" ]
+	grep -qx kvm_get_wall_clock_epoch "$BUILD/stress/touched"
+}
+
+@test "a broken invariant fails patched, and on stock is only said" {
+	fake "$counts"$'\nbroken 2\nfirst_broken it moved' $'storm-run: the storm ended with status 1\n' 1
+	run -1 --separate-stderr "$top/prove/storm/stress"
+	[[ ${lines[0]} == *"FAILED: "*"2 broken"*"it moved"* ]]
+	VARIANT=stock run -0 --separate-stderr "$top/prove/storm/stress"
+	[[ ${lines[0]} == *"passed, as stock: "*"the first: it moved" ]]
+}
+
+@test "on stock a leak is a failure all the same" {
+	fake "$counts"$'\nbroken 2\nfirst_broken it moved' $'storm-run: VMs are left: 1-2\n' 1
+	VARIANT=stock run -1 --separate-stderr "$top/prove/storm/stress"
+	[ "${lines[1]}" = "0 passed, 1 failed, 0 skipped" ]
+}
+
+@test "a lost VM is lost" {
+	fake "" "" 125
+	run -125 --separate-stderr "$top/prove/storm/stress"
+	[ "${lines[0]}" = "6.1-patched-plain LOST: vm: LOST (a reason), log x" ]
+}
+
+@test "the program: no arguments, no seconds, no seed" {
+	make -s -C prove OUT="$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/storm"
+	run -2 --separate-stderr "$BATS_TEST_TMPDIR/storm"
+	run -2 --separate-stderr "$BATS_TEST_TMPDIR/storm" 0 1
+	run -2 --separate-stderr "$BATS_TEST_TMPDIR/storm" 10 many
+	[ "${stderr_lines[0]}" = "usage: storm SECONDS SEED [PART...]" ]
+}
