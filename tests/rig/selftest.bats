@@ -118,12 +118,12 @@ stream() {
 }
 
 @test "the rig and the lab ask for the cases that change the host, by the name that the programs know" {
-	for base in "$BATS_TEST_DIRNAME"/../patches/*; do
+	for base in "$BATS_TEST_DIRNAME"/../../patches/*; do
 		for topic in cpu-online epoch; do
 			grep -qF '+	bool destructive = getenv("KVM_CLOCK_DESTRUCTIVE");' "$base"/*-$topic/*-KVM-selftests-*.patch
 		done
 	done
-	for file in guest/init ci/lava/run-kselftest; do
-		grep -qx 'export KVM_CLOCK_DESTRUCTIVE=1' "$BATS_TEST_DIRNAME/../$file"
+	for file in rig/guest/init ci/lava/run-kselftest; do
+		grep -qx 'export KVM_CLOCK_DESTRUCTIVE=1' "$BATS_TEST_DIRNAME/../../$file"
 	done
 }
