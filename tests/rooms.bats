@@ -46,7 +46,7 @@ strangers() {
 		breaks rig/lib.sh '. "$TOP/ci/test-steps.sh"'
 		breaks prove/repeat 'make -C "$TOP/measure/bench"'
 		breaks prove/storm/storm.c '#include "../../measure/bench/result.h"'
-		breaks prove/storm/stress '. "$(dirname "$0")/../../deliver/mail-write"'
+		breaks prove/storm/stress '. "$(dirname "$0")/../../deliver/mail"'
 		breaks measure/rows.py 'TOP / "prove/expect"'
 		breaks measure/bench/bench './deliver/debian'
 		breaks deliver/debian '"$(dirname "$0")/../prove/check/check"'

@@ -1,25 +1,28 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# rig/fetch-source, deliver/dep3 and deliver/debian with a toy of a source package; nothing is asked of a network.
-# shellcheck disable=SC2030,SC2031,SC2154 # bats: each test is a shell of its own, and sets output, stderr
+# rig/fetch-source and deliver/debian with a toy of a source package; nothing is asked of a network. deliver/debian
+# package with a toy of an image and of the VM, too: nothing is compiled or booted.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # stand-ins expand; bats: each test is a shell of its own; sets output
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 # source_package VERSION: toy (VERSION), Debian's way, into the suite $REPO.
 source_package() {
-	local dir=$BATS_FILE_TMPDIR/packaging file
+	local dir=$BATS_FILE_TMPDIR/packaging orig=toy_${1%-*}.orig.tar.xz file
 	rm -rf "$dir"
 	mkdir -p "$dir/debian/patches" "$dir/debian/config"
 	printf '%s\n' '[abi]' 'ignore-changes:' ' btree_*' '# KVM internal' ' kvm_*' >"$dir/debian/config/defines"
-	printf 'toy (%s) unstable; urgency=low\n\n  * Old.\n\n -- A <a@localhost>  Mon, 02 Nov 2026 10:00:00 +0000\n' "$1" >"$dir/debian/changelog"
-	printf '%s\n' '# Arch bug fixes' 'bugfix/x86/old.patch' '' '# Tools bug fixes' 'bugfix/all/tool.patch' >"$dir/debian/patches/series"
+	printf '%s\n' "toy ($1) unstable; urgency=low" '' '  * Old.' '' \
+		' -- A <a@localhost>  Mon, 02 Nov 2026 10:00:00 +0000' >"$dir/debian/changelog"
+	printf '%s\n' '# Arch bug fixes' 'bugfix/x86/old.patch' '' '# Tools bug fixes' 'bugfix/all/tool.patch' \
+		>"$dir/debian/patches/series"
 	tar -C "$dir" -cJf "$REPO/toy_$1.debian.tar.xz" debian
-	[ -e "$REPO/toy_${1%-*}.orig.tar.xz" ] || tar -C "$BATS_FILE_TMPDIR/source" -cJf "$REPO/toy_${1%-*}.orig.tar.xz" linux-source-9.9
+	[ -e "$REPO/$orig" ] || tar -C "$BATS_FILE_TMPDIR/source" -cJf "$REPO/$orig" linux-source-9.9
 	{
 		printf 'Format: 3.0 (quilt)\nSource: toy\nBinary: toy\nArchitecture: any\nVersion: %s\n' "$1"
 		echo "Checksums-Sha256:"
-		for file in "toy_${1%-*}.orig.tar.xz" "toy_$1.debian.tar.xz"; do
+		for file in "$orig" "toy_$1.debian.tar.xz"; do
 			echo " $(sha256sum <"$REPO/$file" | cut -d' ' -f1) $(stat -c %s "$REPO/$file") $file"
 		done
 	} >"$REPO/toy_$1.dsc"
@@ -55,7 +58,8 @@ mail_of() {
 		git -C "$tree" -c user.name=x -c user.email=x@localhost commit -qm base
 	fi
 	sed -i "$4" "$tree/arch/x86/kvm/x86.c"
-	git -C "$tree" -c user.name='Zoë Übung' -c user.email=zoe@localhost commit -qa -m "$2" -m "$3" --date '2026-11-03T10:00:00 +0000'
+	git -C "$tree" -c user.name='Zoë Übung' -c user.email=zoe@localhost commit -qa -m "$2" -m "$3" \
+		--date '2026-11-03T10:00:00 +0000'
 	mkdir -p "patches/9.9/${1%/*}"
 	git -C "$tree" format-patch -q --zero-commit -1 --stdout >"patches/9.9/$1"
 }
@@ -69,8 +73,11 @@ setup() {
 }
 
 two_patches() {
-	mail_of 01-one/0001-KVM-x86-One.patch "KVM: x86: One" $'First.\n\nUpstream has this by X.\n\nUpstream: 3ebcbd2244f5 (v6.0)' 's/int line_5;/int five;/'
-	mail_of 02-two/0001-KVM-x86-Two.patch "KVM: x86: Two, of which the subject is so long that git folds it in a mail" $'Second.\n\nNot upstream commit 5d6d6a7d7e66.' 's/int line_6;/int six;/'
+	mail_of 01-one/0001-KVM-x86-One.patch "KVM: x86: One" \
+		$'First.\n\nUpstream has this by X.\n\nUpstream: 3ebcbd2244f5 (v6.0)' 's/int line_5;/int five;/'
+	mail_of 02-two/0001-KVM-x86-Two.patch \
+		"KVM: x86: Two, of which the subject is so long that git folds it in a mail" \
+		$'Second.\n\nNot upstream commit 5d6d6a7d7e66.' 's/int line_6;/int six;/'
 }
 
 @test "fetch-source: of the version that the set has; later without a suite" {
@@ -182,34 +189,114 @@ two_patches() {
 	run --separate-stderr deliver/debian
 	[ "$status" = 2 ]
 	[ -z "$output" ]
-	[[ ${stderr_lines[-1]} == "debian: error: patches/9.9/02-two/0001-KVM-x86-Two.patch no longer applies to linux-source-9.9 9.9.7-1: "* ]]
+	[[ ${stderr_lines[-1]} == "debian: error: patches/9.9/02-two/0001-KVM-x86-Two.patch no longer applies to "* ]]
+	[[ ${stderr_lines[-1]} == *" no longer applies to linux-source-9.9 9.9.7-1: "* ]]
 	[ ! -e "$BUILD/debian/9.9" ]
 }
 
-@test "dep3 accepts good headers and names each fault" {
-	good=$BATS_TEST_TMPDIR/good.patch
-	printf '%s\n' 'Description: One' ' more' ' .' ' yet more' 'Author: A <a@localhost>' 'Origin: backport, commit:3ebcbd2244f5' \
-		'Forwarded: no' 'Last-Update: 2026-11-22' --- ' f | 2 +-' '' 'diff --git a/f b/f' '--- a/f' >"$good"
-	run -0 deliver/dep3 "$good"
-	[ -z "$output" ]
-	while IFS='|' read -r change fault; do
-		sed "$change" "$good" >"$BATS_TEST_TMPDIR/bad.patch"
-		run deliver/dep3 "$good" "$BATS_TEST_TMPDIR/bad.patch"
-		echo "$change: $output"
-		[ "$status" = 1 ]
-		[[ $output == "$BATS_TEST_TMPDIR/bad.patch: $fault"* ]]
-	done <<-'END'
-		/^Description/d|no Description
-		s/^Description/Summary/|no Description
-		/^Origin/d; /^Author/d|neither Origin nor Author
-		s/^ \.$//|an empty line ends the header
-		s/^Forwarded.*/Forwarded: perhaps/|Forwarded: perhaps
-		s/2026-11-22/22 Nov 2026/|Last-Update: 22 Nov 2026
-		s/2026-11-22/2026-13-22/|Last-Update: 2026-13-22
-		s/^Origin.*/Origin: backport, commit:3ebc/|Origin: backport, commit:3ebc
-		s/^Origin.*/Origin: upstream, /|Origin: upstream, : where from
-		s/^Origin.*/Origin: somewhere/|Origin: somewhere
-		s/^Author.*/&\n&/|Author is there twice
-		/^---$/,$d|no diff
-	END
+# script NAME TEXT: a stand-in for one of the project's scripts.
+script() { printf '#!/bin/sh\n%s\n' "$2" >"$1"; }
+
+# build_rig: what deliver/debian package has around it; the packages that come out of test-patches.
+build_rig() {
+	unset LOST_BUDGET LOST_FILE J
+	two_patches
+	# Of which the order is not that of the names.
+	mail_of 03-all/0001-KVM-x86-All.patch "KVM: x86: All" Third. 's/int line_7;/int seven;/'
+	export MADE=$BATS_TEST_TMPDIR/made DSC=$REPO/toy_9.9.7-1.dsc
+	mkdir -p "$MADE"
+	packages=$BUILD/debian-package/9.9
+	script rig/fetch-source 'echo "$DSC"'
+	script rig/kselftests 'echo "$MADE/toy_test"'
+	script rig/kernel 'echo "$IMAGE_DEB $VARIANT $KERNEL" >"$MADE/image"
+		mkdir -p "$BUILD/boot"
+		echo 9.9-toy >"$BUILD/boot/release"
+		echo "$BUILD/boot/bzImage"'
+	script rig/vm 'echo "$CMD $FILES" >"$MADE/vm"; exit "$(cat "$MADE/vm-status" 2>/dev/null || echo 0)"'
+	script rig/ktap 'echo "3 passed, 0 failed, 1 skipped"'
+	# The source of the base is a package of the toy suite, too.
+	program apt-get 'case "$*" in
+		*build-dep* | *devscripts*) echo "$*" >>"$MADE/apt" ;;
+		*) exec /usr/bin/apt-get "$@" ;;
+	esac'
+	program sudo 'shift; exec "$@"'
+	# What comes out of the real one: packages beside the source, their image larger than the meta packages.
+	echo 'profiles=nodoc,toy
+		echo "$*" >>"$MADE/arguments"
+		touch ../linux-headers-9.9-cloud-amd64_9.9_amd64.deb ../linux-image-cloud-amd64_9.9_amd64.deb
+		if [ -e "$MADE/breaks" ]; then echo "no rule"; exit 2; fi
+		head -c 2M /dev/zero >../linux-image-9.9-cloud-amd64-unsigned_9.9_amd64.deb' | sed 's/^\t*//' \
+		>"$MADE/test-patches"
+	program dpkg-source 'for at; do :; done
+		mkdir -p "$at/debian/bin"
+		(echo "#!/bin/sh"; cat "$MADE/test-patches") >"$at/debian/bin/test-patches"
+		chmod 755 "$at/debian/bin/test-patches"'
+	# The disk of a machine that runs the tests may be smaller than a package wants it.
+	sed -i 's/^	need_space .*/	:/' deliver/debian
+}
+
+@test "package: our patches in their order; the image that came out is booted as it is" {
+	build_rig
+	J=3 run -0 --separate-stderr deliver/debian package
+	[ "$output" = "3 passed, 0 failed, 1 skipped" ]
+	at=$BUILD/debian/9.9/debian/patches/bugfix/x86
+	[ "$(cat "$MADE/arguments")" = \
+		"-f cloud-amd64 -j 3 $at/kvm-x86-one.patch $at/kvm-x86-two.patch $at/kvm-x86-all.patch" ]
+	[ "$(cat "$MADE/image")" = "$packages/linux-image-9.9-cloud-amd64-unsigned_9.9_amd64.deb stock distro" ]
+	grep -q "$MADE/toy_test" "$MADE/vm"
+	grep -q -- "-P nodoc,toy,pkg.linux.nokerneldbg,pkg.linux.nokerneldbginfo build-dep" "$MADE/apt"
+	[[ $stderr == *"took "*" of processor time "* ]]
+}
+
+@test "package: what was built from the same is not built again; from another patch it is" {
+	build_rig
+	deliver/debian package
+	deliver/debian package
+	[ "$(wc -l <"$MADE/arguments")" = 1 ]
+	sed -i 's/^Second/Another/' patches/9.9/02-two/*
+	touch "$packages/unpacked-from-the-old"
+	deliver/debian package
+	[ "$(wc -l <"$MADE/arguments")" = 2 ]
+	[ ! -e "$packages/unpacked-from-the-old" ]
+}
+
+@test "package: a build that fails is named with its log, and is no build; nor is one that leaves no image" {
+	build_rig
+	touch "$MADE/breaks"
+	run -2 deliver/debian package
+	says "no rule"
+	says "debian: error: test-patches failed (log "
+	[ ! -e "$packages/built" ]
+	rm "$MADE/breaks"
+	sed -i 's/^head .*//' "$MADE/test-patches"
+	run -2 deliver/debian package
+	says "test-patches made 0 packages of an image"
+}
+
+@test "package: a lost VM is run once more, and then is a failure" {
+	build_rig
+	echo 125 >"$MADE/vm-status"
+	run -1 --separate-stderr deliver/debian package
+	[ "$output" = "0 passed, 1 failed, 0 skipped" ]
+	[[ $stderr == *"once more"* ]]
+}
+
+@test "debian: bad input: one line, status 2" {
+	for words in nothing "check a" "package no_such" "package a b"; do
+		# shellcheck disable=SC2086 # a list
+		run -2 deliver/debian $words
+		[ "${#lines[@]}" = 1 ]
+	done
+	LINUX=somewhere run -2 deliver/debian
+	says "LINUX= is not for debian"
+}
+
+@test "another image than the distribution's keeps its own modules" {
+	export BASE=6.1 IMAGE_DEB=toy.deb
+	for which in "distro patched" "rig stock"; do
+		KERNEL=${which% *} VARIANT=${which#* } run -2 --separate-stderr "$PROJECT/rig/kernel"
+		[[ $stderr == *"IMAGE_DEB= is an image with its own KVM modules: use KERNEL=distro VARIANT=stock" ]]
+	done
+	KERNEL=distro VARIANT=stock run -2 --separate-stderr "$PROJECT/rig/kernel"
+	[[ $stderr == *"cannot read IMAGE_DEB=toy.deb" ]]
 }
