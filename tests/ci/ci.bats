@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# ci/: the jobs of CI systems and of a lab, what runs on the lab's machine, and what is made of many machines' logs.
+# ci/: the jobs of CI systems and of a lab, what runs on the lab's machine, and what is made of its log.
 # The schemas are LAVA's own, from Debian's packages, which come into the cache.
 # shellcheck disable=SC2016,SC2154 # what the played program expands; bats sets output and stderr
 
@@ -82,9 +82,9 @@ lava_log() {
 	echo '{"dt": "2026-11-24T23:00:00.0", "lvl": "results", "msg": {"case": "job", "definition": "lava", "result": "pass"}}'
 }
 
-@test "lava-ktap: a program and its cases; a run that was cut off fails" {
+@test "lava ktap: a program and its cases; a run that was cut off fails" {
 	lava_log a_test.one=pass a_test.two=skip a_test.three=fail a_test=fail b_test=pass plan=pass >"$top/log"
-	diff - <(/usr/bin/python3 deliver/lava-ktap "$top/log") <<-'END'
+	diff - <(deliver/lava ktap "$top/log") <<-'END'
 		KTAP version 1
 		1..2
 		  KTAP version 1
@@ -97,7 +97,7 @@ lava_log() {
 		ok 2 b_test
 	END
 	lava_log a_test.one=pass >"$top/log"
-	diff - <(/usr/bin/python3 deliver/lava-ktap "$top/log") <<-'END'
+	diff - <(deliver/lava ktap "$top/log") <<-'END'
 		KTAP version 1
 		1..2
 		  KTAP version 1
@@ -108,29 +108,8 @@ lava_log() {
 		not ok 2 plan
 	END
 	lava_log >"$top/log"
-	run -1 /usr/bin/python3 deliver/lava-ktap "$top/log"
-	[ "$output" = "lava-ktap: error: $top/log has no results of a test definition" ]
-}
-
-@test "fleet: what differs between CPU types, and nothing else" {
-	machine() { printf '%s\n' "machine: kernel $2, clocksource tsc, cpu $3" "${@:4}" >"$top/$1.log"; }
-	signal() { echo "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=$1 RESULT=$2>"; }
-	machine 1 6.1.1 "AuthenticAMD 25 1 1 EPYC" "$(signal t.one pass)" "$(signal t.two fail)" "$(signal t.three fail)"
-	machine 2 6.1.1 "AuthenticAMD 25 1 1 EPYC" "$(signal t.one pass)" "$(signal t.two fail)" "$(signal t.three fail)"
-	machine 3 6.1.2 "GenuineIntel 6 85 7 Xeon" "$(signal t.one pass)" "$(signal t.two pass)" "$(signal t.three fail)"
-	run -1 deliver/fleet "$top"/*.log
-	[ "$output" = $'t.two fail 2 AuthenticAMD 25 1 1 EPYC\nt.two pass 1 GenuineIntel 6 85 7 Xeon' ]
-	run -1 deliver/fleet -k "$top"/*.log
-	[ "$output" = $'t.two fail 2 6.1.1\nt.two pass 1 6.1.2' ]
-	run -0 deliver/fleet "$top"/[12].log
-	[ -z "$output" ]
-	# Missing on a machine is a difference, too.
-	sed -i '/t.one/d' "$top/2.log"
-	run -1 deliver/fleet "$top"/[12].log
-	[ "$output" = 't.one pass 1 AuthenticAMD 25 1 1 EPYC' ]
-	echo nothing >"$top/4.log"
-	run -2 deliver/fleet "$top"/*.log
-	[[ $output == "fleet: error: $top/4.log has no line"* ]]
+	run -2 deliver/lava ktap "$top/log"
+	[ "$output" = "lava: error: $top/log has no results of a test definition" ]
 }
 
 @test "the lab's job, test definition and device are what LAVA's own schemas want; and not when a word is wrong" {
