@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # What docs/ names exists: verbs, variables, scripts, files. ci/docs runs the commands themselves (make test-long).
-# shellcheck disable=SC1003,SC2001,SC2013,SC2016,SC2154 # a backslash to tr; words of a line; what is not to expand; bats sets output
+# shellcheck disable=SC1003,SC2001,SC2013,SC2016,SC2154 # a backslash to tr; words of a line; not to expand; bats sets output
 
 bats_require_minimum_version 1.5.0
 
@@ -37,7 +37,7 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 					continue
 				fi
 				grep -qx "${BASH_REMATCH[2]}" <<<"$verbs" || fault "$doc: make ${BASH_REMATCH[2]}: no such verb"
-				for word in $(sed "s/'[^']*'//g" <<<"${line#*make }" | grep -oE '(^| )[A-Z_]+=' | tr -d ' ='); do
+				for word in $(sed "s/'[^']*'//g" <<<"${line#*make }" | grep -oE '(^| )[A-Z_]+=' | tr -d =); do
 					[[ " $variables " == *" $word "* ]] || fault "$doc: $line: no variable $word"
 				done
 			fi
@@ -53,7 +53,8 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 @test "every file of the project that a document names exists" {
 	for doc in docs/*.md README.md; do
 		# A name with an upper-case word in it stands for many.
-		for file in $(sed '/^```/,/^```/d' "$doc" | grep -oE '`(bases|ci|deliver|docs|measure|patches|prove|rig|tests)/[a-zA-Z0-9_./-]*`' | tr -d '`' | sort -u); do
+		for file in $(sed '/^```/,/^```/d' "$doc" | grep -oE '`[a-z]+/[a-zA-Z0-9_./-]*`' | tr -d '`' |
+			grep -E '^(bases|ci|deliver|docs|measure|patches|prove|rig|tests)/' | sort -u); do
 			# Nor has the line that backporting.md is worked on.
 			[[ $file =~ [A-Z]{3}|7\.2 ]] || [ -e "$file" ] || fault "$doc: $file does not exist"
 		done
@@ -73,7 +74,8 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 	cp -r rig prove measure deliver ci bases "$BATS_TEST_TMPDIR/top/"
 	cd "$BATS_TEST_TMPDIR/top"
 	git init -q .
-	printf '%s\n' text '```' 'echo one >>out' '```' text '```' "cat >>out <<'END'" two END 'false' 'echo three >>out' '```' '```' '[ "$(cat out)" = "$(printf "one\ntwo")" ]' '```' >docs/try.md
+	printf '%s\n' text '```' 'echo one >>out' '```' text '```' "cat >>out <<'END'" two END 'false' 'echo three >>out' '```' \
+		'```' '[ "$(cat out)" = "$(printf "one\ntwo")" ]' '```' >docs/try.md
 	BUILD=$BATS_TEST_TMPDIR/build BASE=7.3 run --separate-stderr ci/docs try
 	[ "$status" = 1 ]
 	[ "$output" = "2 passed, 1 failed, 0 skipped" ]

@@ -36,7 +36,18 @@ stop_server() {
 # header NAME FILE: unfolded, of a mail.
 header() { sed '/^$/q' "$2" | sed -e :a -e '$!N' -e 's/\n[ \t]/ /;ta' -e 'P;D' | sed -n "s/^$1: *//Ip"; }
 
-# received N: N mails came in, each once, all in one thread: every mail is an answer to the cover letter, which came first.
+# same_series: by git am and by b4, what came in is what $BATS_TEST_TMPDIR/series says.
+same_series() {
+	local id
+	apply_all "$(rig/import)" base "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" - || return
+	git config --global b4.attestation-policy off
+	mkdir "$BATS_TEST_TMPDIR/b4"
+	id=$(header Message-Id "$inbox/0003.eml" | tr -d '<>')
+	(cd "$BATS_TEST_TMPDIR" && b4 -q am -m "$inbox/mbox" -o b4 "$id" </dev/null >&2) || return
+	apply_all "$(rig/import)" base "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
+}
+
+# received N: N mails came in, each once, all in one thread: every mail is an answer to the cover letter, the first one.
 received() {
 	local mail cover ids
 	[ "$(find "$inbox" -name '*.eml' | wc -l)" = "$1" ]
@@ -45,13 +56,13 @@ received() {
 	[ -z "$(header In-Reply-To "$inbox/0001.eml")" ]
 	for mail in "$inbox"/*.eml; do
 		ids+=$(header Message-Id "$mail")$'\n'
-		[ "$mail" = "$inbox/0001.eml" ] || [ "$(header In-Reply-To "$mail")" = "$cover" ]
-		[ "$mail" = "$inbox/0001.eml" ] || [ "$(header References "$mail")" = "$cover" ]
+		[ "$mail" = "$inbox/0001.eml" ] ||
+			[ "$(header In-Reply-To "$mail") $(header References "$mail")" = "$cover $cover" ]
 	done
 	[ "$(sort -u <<<"$ids" | grep -c .)" = "$1" ]
 }
 
-# apply_all REPOSITORY COMMIT MBOX: git am of a whole mailbox, cover letter and all, onto COMMIT; prints commits and trees.
+# apply_all REPOSITORY COMMIT MBOX: git am of a whole mailbox, cover letter and all, onto COMMIT; prints what it made.
 apply_all() {
 	local dir commit
 	commit=$(git -C "$1" rev-parse "$2")
