@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # What docs/ names exists: verbs, variables, scripts, files. ci/docs runs the commands themselves (make test-long).
-# shellcheck disable=SC1003,SC2001,SC2013,SC2016,SC2154 # a backslash to tr; words of a line; not to expand; bats sets output
+# shellcheck disable=SC2001,SC2013,SC2016,SC2154 # words of a line; not to expand; bats sets output
 
 bats_require_minimum_version 1.5.0
 
@@ -16,36 +16,36 @@ fault() {
 	faults=$((faults + 1))
 }
 
-# blocks FILE: the lines of its blocks of commands; what a here document says is none.
-blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 == end) end = ""; next }
-	inside { if (match($0, /<<.?END/)) end = "END"; print }' "$1"; }
+# typed: each line of the documents' blocks of commands, behind the document's name; what a here document says is none.
+typed() {
+	awk 'FNR == 1 { inside = 0 }
+		/^```/ { inside = !inside; next }
+		inside && end != "" { if ($0 == end) end = ""; next }
+		inside { print FILENAME, $0; if (match($0, /<<.?END/)) end = "END" }' "${docs[@]}"
+}
 
 @test "every verb, variable and script that is to be typed exists" {
 	verbs=$(sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
-	variables="$(sed -n '/^VARIABLES := /,/[^\\]$/p' Makefile | tr -d '\\' | tr '\n\t' '  ') NAMES"
+	variables="$(sed -n '/^VARIABLES := /,/[^\\]$/p' Makefile) NAMES"
 	n=0
-	for doc in "${docs[@]}"; do
-		while read -r line; do
-			n=$((n + 1))
-			if [[ $line =~ (^|[[:space:]])make\ (-C\ ([^ ]+)|[a-z-]+) ]]; then
-				if [[ ${BASH_REMATCH[3]} == ..* ]]; then
-					# From a tree below build/.
-					line="make ${line#*make -C * }"
-					[[ $line =~ (^|[[:space:]])make\ (([a-z-]+)) ]]
-				elif [ -n "${BASH_REMATCH[3]}" ]; then
-					[ -e "${BASH_REMATCH[3]}/Makefile" ] || fault "$doc: $line: no Makefile there"
-					continue
-				fi
-				grep -qx "${BASH_REMATCH[2]}" <<<"$verbs" || fault "$doc: make ${BASH_REMATCH[2]}: no such verb"
-				for word in $(sed "s/'[^']*'//g" <<<"${line#*make }" | grep -oE '(^| )[A-Z_]+=' | tr -d =); do
-					[[ " $variables " == *" $word "* ]] || fault "$doc: $line: no variable $word"
-				done
+	while read -r doc line; do
+		n=$((n + 1))
+		if [[ $line =~ (^|[[:space:]])make\ (-C\ ([^ ]+)\ ?)?([a-z-]*) ]]; then
+			# From a tree below build/ it is the project's, too.
+			if [[ ${BASH_REMATCH[3]} == [!.]* ]]; then
+				[ -e "${BASH_REMATCH[3]}/Makefile" ] || fault "$doc: $line: no Makefile there"
+				continue
 			fi
-			for script in $(grep -oE '(^| )(rig|prove|measure|deliver|ci)/[a-z0-9/-]+' <<<"$line"); do
-				[ -x "$script" ] || fault "$doc: $line: no $script"
+			verb=${BASH_REMATCH[4]}
+			grep -qx -- "$verb" <<<"$verbs" || fault "$doc: make $verb: no such verb"
+			for word in $(sed "s/'[^']*'//g" <<<"${line#*make }" | grep -oE '(^| )[A-Z_]+=' | tr -d =); do
+				grep -qw "$word" <<<"$variables" || fault "$doc: $line: no variable $word"
 			done
-		done < <(blocks "$doc")
-	done
+		fi
+		for script in $(grep -oE '(^| )(rig|prove|measure|deliver|ci)/[a-z0-9/-]+' <<<"$line"); do
+			[ -x "$script" ] || fault "$doc: $line: no $script"
+		done
+	done < <(typed)
 	[ "$n" -gt 20 ]
 	[ "$faults" = 0 ]
 }
@@ -74,8 +74,8 @@ blocks() { awk '/^```/ { inside = !inside; next } inside && end != "" { if ($0 =
 	cp -r rig prove measure deliver ci bases "$BATS_TEST_TMPDIR/top/"
 	cd "$BATS_TEST_TMPDIR/top"
 	git init -q .
-	printf '%s\n' text '```' 'echo one >>out' '```' text '```' "cat >>out <<'END'" two END 'false' 'echo three >>out' '```' \
-		'```' '[ "$(cat out)" = "$(printf "one\ntwo")" ]' '```' >docs/try.md
+	printf '%s\n' text '```' 'echo one >>out' '```' text '```' "cat >>out <<'END'" two END 'false' \
+		'echo three >>out' '```' '```' '[ "$(cat out)" = "$(printf "one\ntwo")" ]' '```' >docs/try.md
 	BUILD=$BATS_TEST_TMPDIR/build BASE=7.3 run --separate-stderr ci/docs try
 	[ "$status" = 1 ]
 	[ "$output" = "2 passed, 1 failed, 0 skipped" ]
