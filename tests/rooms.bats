@@ -43,7 +43,7 @@ strangers() {
 		breaks rig/kernel '"$TOP/prove/storm/stress"'
 		breaks rig/guest/init '. measure/run'
 		breaks rig/vm 'deliver/mail makes it'
-		breaks rig/lib.sh '. "$TOP/ci/test-steps.sh"'
+		breaks rig/lib.sh '. "$TOP/ci/test"'
 		breaks prove/repeat 'make -C "$TOP/measure/bench"'
 		breaks prove/storm/storm.c '#include "../../measure/bench/result.h"'
 		breaks prove/storm/stress '. "$(dirname "$0")/../../deliver/mail-write"'
