@@ -98,7 +98,7 @@ kernels() {
 	[ "$output" = $'2 stock\n2 patched\n2 stock i386' ]
 }
 
-@test "ahead: each is built, at nice 19, one that fails does not end it, and it goes on while scripts are copied anew" {
+@test "ahead: each is built, at nice 5, one that fails does not end it, and it goes on while scripts are copied anew" {
 	kernels
 	copy_series "$work/top"
 	start_ahead 1 2
@@ -107,11 +107,11 @@ kernels() {
 	wait "$ahead_pid"
 	sed 's/  */ /g' "$work/built" >"$work/built.once"
 	diff - "$work/built.once" <<-EOF
-		1 stock none $work 19
-		1 patched none $work 19
-		1 stock i386 $work 19
-		2 stock none $work 19
-		2 patched none $work 19
+		1 stock none $work 5
+		1 patched none $work 5
+		1 stock i386 $work 5
+		2 stock none $work 5
+		2 patched none $work 5
 	EOF
 }
 
