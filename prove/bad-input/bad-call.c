@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What else gives the guest a time: the hypercall for pairs of TSC and wall clock, Xen's timers by hypercall and attribute,
- * VMware's counters; and Hyper-V's reference time.
+ * What else gives the guest a time: the hypercall for pairs of TSC and wall clock, Xen's timers by hypercall and
+ * attribute, VMware's counters; and Hyper-V's reference time.
  */
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@
 #define VMWARE_REAL_TIME	0x10001
 #define VMWARE_APPARENT_TIME	0x10002
 
-/* In real mode: the vector of a general protection fault, and what that leaves on the stack: flags, segment, address. */
+/* In real mode: the vector of a general protection fault, which leaves flags, segment and address on the stack. */
 #define GPA_GP_VECTOR		(13 * 4)
 #define GPA_STACK		(GPA_PROGRAM + 0xf00)
 #define FAULT_FRAME		(3 * sizeof(uint16_t))
@@ -219,7 +219,7 @@ static uint64_t rdpmc(struct test *test, uint64_t index)
 	allow(test, GPA_STACK - FAULT_FRAME, FAULT_FRAME);
 	guest_does(test, code, &regs);
 	if (regs.rip == GPA_PROGRAM + sizeof(code))
-		not_measured("RDPMC faults: from some version on KVM asks for a PMU before it looks at VMware's counters");
+		not_measured("RDPMC faults: newer kernels ask for a PMU before they look at VMware's counters");
 	return regs.rdx << 32 | (uint32_t)regs.rax;
 }
 

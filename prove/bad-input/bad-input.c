@@ -20,8 +20,8 @@
 #define CASE_LIMIT_S	60
 
 /*
- * An offset that was changed by mistake is off by any number. A clock that was left alone drifts against the wall clock by
- * rates that are up to 100 ppm apart where the TSC's was not refined: 100 us in a case of a second.
+ * An offset that was changed by mistake is off by any number. A clock that was left alone drifts against the wall clock
+ * by rates that are up to 100 ppm apart where the TSC's was not refined: 100 us in a case of a second.
  */
 #define DRIFT_NS	200000
 /* Without a reading of both clocks they are read one after the other, with whatever comes between. */
@@ -200,13 +200,13 @@ static bool allowed(const struct test *test, uint64_t gpa)
 static void memory_unchanged(struct test *test)
 {
 	const struct region *region;
+	const uint8_t *old;
 	uint64_t at;
 
 	for (region = test->regions; region < test->regions + NR_REGIONS; region++) {
-		if (region->gone)
-			continue;
-		for (at = 0; at < region->size; at++)
-			if (region->memory[at] != test->old[region - test->regions][at] && !allowed(test, region->gpa + at))
+		old = test->old[region - test->regions];
+		for (at = 0; !region->gone && at < region->size; at++)
+			if (region->memory[at] != old[at] && !allowed(test, region->gpa + at))
 				failed("guest memory changed at 0x%llx", (unsigned long long)(region->gpa + at));
 	}
 }

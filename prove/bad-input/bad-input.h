@@ -78,8 +78,9 @@ struct bad_case {
 };
 
 #define CASE(check, vm)	{ #check, check, vm, 0, NULL }
+#define VALUES(...)	((const uint64_t[]){ __VA_ARGS__ })
 #define CASE_WITH(name, check, vm, ...) \
-	{ #name, check, vm, sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t), (const uint64_t[]){ __VA_ARGS__ } }
+	{ #name, check, vm, sizeof(VALUES(__VA_ARGS__)) / sizeof(uint64_t), VALUES(__VA_ARGS__) }
 
 extern const struct bad_case clock_cases[], msr_cases[], call_cases[], xen_cases[];
 

@@ -90,8 +90,8 @@ static void xen_page_epoch_before_1970(struct test *test, uint64_t value)
 	accepted(set_attr(test, ATTR_SHARED_INFO, GPA_EDGE / PAGE));
 	get_memory(test, GPA_EDGE + PLACE_32, &wc, sizeof(wc));
 	if (wc.version != 2 || wc.sec || wc.nsec || get_u32(test, GPA_EDGE + SEC_HI_32))
-		failed("version, sec, nsec and sec_hi are %u, %u, %u and %u, not 2, 0, 0 and 0", wc.version, wc.sec, wc.nsec,
-		       get_u32(test, GPA_EDGE + SEC_HI_32));
+		failed("version, sec, nsec and sec_hi are %u, %u, %u and %u, not 2, 0, 0 and 0", wc.version, wc.sec,
+		       wc.nsec, get_u32(test, GPA_EDGE + SEC_HI_32));
 	unchanged(test);
 }
 

@@ -19,9 +19,11 @@ fake() {
 	cp -a rig prove measure deliver ci bases tests "$top/"
 	cp "$1" "$BATS_TEST_TMPDIR/stream"
 	printf '#!/bin/sh\ncat %s\nexit %s\n' "$BATS_TEST_TMPDIR/stream" "$2" >"$top/rig/vm"
-	printf '#!/bin/sh\nawk %s "$1"\n' \
-		"'/^  ok.*SKIP/ { s++; next } /^  ok/ { p++ } /^  not ok/ { f++ } END { print p+0 \" passed, \" f+0 \" failed, \" s+0 \" skipped\"; exit f ? 1 : 0 }'" \
-		>"$top/rig/ktap"
+	cat >"$top/rig/ktap" <<-'FAKE'
+		#!/bin/sh
+		awk '/^  ok/ { ok++ } /^  not ok/ { bad++ }
+			END { print ok + 0 " passed, " bad + 0 " failed, 0 skipped"; exit bad > 0 }' "$1"
+	FAKE
 	export BOOT=/nonexistent
 }
 
@@ -56,7 +58,7 @@ stream() {
 	stream $(sed 's/#.*//' prove/expect/6.1-bad-input-differs) >"$BATS_TEST_TMPDIR/in"
 	fake "$BATS_TEST_TMPDIR/in" 1
 	VARIANT=stock run -0 --separate-stderr "$top/prove/bad-input/bad-input"
-	[ "$output" = "$(($(grep -c "^[a-z]" "$top/prove/expect/6.1-bad-input-differs") + 1)) passed, 0 failed, 0 skipped" ]
+	[ "$output" = "$((1 + $(grep -c "^[a-z]" prove/expect/6.1-bad-input-differs))) passed, 0 failed, 0 skipped" ]
 	stream msr_unaligned >"$BATS_TEST_TMPDIR/stream"
 	VARIANT=stock run -1 --separate-stderr "$top/prove/bad-input/bad-input"
 	[[ ${stderr_lines[*]} == *"msr_unaligned fails on stock, but is not in"* ]]
