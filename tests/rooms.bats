@@ -47,10 +47,10 @@ strangers() {
 		breaks prove/repeat 'make -C "$TOP/measure/bench"'
 		breaks prove/storm/storm.c '#include "../../measure/bench/result.h"'
 		breaks prove/storm/stress '. "$(dirname "$0")/../../deliver/mail-write"'
-		breaks measure/rows.py 'TOP / "prove/expect"'
+		breaks measure/report 'TOP / "prove/expect"'
 		breaks measure/bench/bench './deliver/debian'
 		breaks deliver/debian '"$(dirname "$0")/../prove/check/check"'
-		breaks deliver/mail '`measure/covers`'
+		breaks deliver/mail '`measure/readme`'
 	}
 	[ $n = 11 ]
 }
