@@ -23,11 +23,11 @@ class Peer:
         self.native = next((d.get("clocksource") for documents in self.jobs.values() for d in documents), None)
 
     def documents(self, *jobs, clocksource="native", loaded=None):
-        """Of these jobs (default: all but cost, whose CPU counts instructions); None is any clocksource, any load."""
+        """Of these jobs (default: all); None is any clocksource, any load."""
         if clocksource == "native":
             clocksource = self.native
         for job, documents in self.jobs.items():
-            if job not in jobs if jobs else job == "cost":
+            if jobs and job not in jobs:
                 continue
             for document in documents:
                 if loaded in (None, document.get("busy", 0) > 0) and clocksource in (None, document.get("clocksource")):
