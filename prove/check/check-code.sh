@@ -6,7 +6,7 @@
 
 # What a patch has to change for a step to be about it.
 kernel_code='^(arch|virt|include|kernel)/.*\.[chS]$'
-declare -A about=(
+declare -gA about=(
 	[build]='\.[chS]$|Makefile|Kbuild|Kconfig' [w1]=$kernel_code [sparse]=$kernel_code [i386]=$kernel_code
 	[guest]='/asm/pvclock\.h$' [sphinx]='^Documentation/.*\.rst$' [cocci]=$kernel_code
 )
@@ -25,9 +25,9 @@ compared() {
 	! LC_ALL=C comm -23 <(warnings "$said") <(warnings "$log/0000-$2.said") | sed 's/^/new: /' | grep .
 }
 
-# prefix N: the tree with the first N patches. Status 3, as this checks nothing.
-prefix() {
-	cut_series "${patches[@]:0:$1}" && rig tree && return 3
+# check_prefix NUMBER PATCH: the tree up to it. Status 3, as this checks nothing.
+check_prefix() {
+	cut_series "${patches[@]:0:$(place "$2")}" && rig tree && return 3
 }
 
 # changed PATHSPEC...: the files that the whole series changes.
@@ -61,8 +61,8 @@ prepare_programs() {
 	mapfile -t programs < <(sed "s,.*/,$work/," "$log/programs")
 }
 
-# prepare_code: what the steps need, of the whole series and then of the plain base.
-prepare_code() {
+# check_base: what the steps need, of the whole series and then of the plain base.
+check_base() {
 	local step
 	! wants boot || prepare_programs || return 1
 	cut_series && rig tree || return 1
