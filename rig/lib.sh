@@ -27,7 +27,7 @@ die() {
 }
 
 # usage: prints the header of the calling script, for -h.
-usage() { sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '/^# SPDX/d; /^# shellcheck/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 
 # lock FILE: one at a time; the lock goes with the process.
 lock() {

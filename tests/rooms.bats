@@ -43,14 +43,14 @@ strangers() {
 		breaks rig/kernel '"$TOP/prove/storm/stress"'
 		breaks rig/guest/init '. measure/run'
 		breaks rig/vm 'deliver/mail makes it'
-		breaks rig/lib.sh '. "$TOP/ci/test-steps.sh"'
+		breaks rig/lib.sh '. "$TOP/ci/test"'
 		breaks prove/repeat 'make -C "$TOP/measure/bench"'
 		breaks prove/storm/storm.c '#include "../../measure/bench/result.h"'
 		breaks prove/storm/stress '. "$(dirname "$0")/../../deliver/mail"'
-		breaks measure/rows.py 'TOP / "prove/expect"'
+		breaks measure/report 'TOP / "prove/expect"'
 		breaks measure/bench/bench './deliver/debian'
 		breaks deliver/debian '"$(dirname "$0")/../prove/check/check"'
-		breaks deliver/mail '`measure/covers`'
+		breaks deliver/mail '`measure/readme`'
 	}
 	[ $n = 11 ]
 }

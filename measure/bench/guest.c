@@ -2,11 +2,10 @@
 /*
  * What the guest reads, by each of the clocks that it is given.
  *
- * A guest adds kvmclock, computed from its time page and its TSC, to the epoch of its wall clock. Here it asks for both by
- * itself and reads its TSC, and its sum is held against the host's CLOCK_REALTIME.
+ * A guest adds kvmclock, computed from its time page and its TSC, to the epoch of its wall clock. Here it asks for both
+ * by itself and reads its TSC, and its sum is held against the host's CLOCK_REALTIME.
  */
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <x86intrin.h>
@@ -14,15 +13,13 @@
 #include "bench.h"
 #include "vm.h"
 
-/* Three values cut to whole ns on either side, and what NTP may move the wall clock by in a bracket of that width. */
+/* Three values cut to whole ns on either side. */
 #define GUEST_BOUND_NS	3
-#define NTP_MAX_PPM	500
-#define MILLION		1000000
 #define ROUNDING_NS	2
 
 /*
- * Where another counter than the TSC is the clocksource, and in a 32-bit kernel, KVM pairs the TSC and the time by reads of
- * both. 10 us lie between them at most, unless something interrupts it several times in a row.
+ * Where another counter than the TSC is the clocksource, and in a 32-bit kernel, KVM pairs the TSC and the time by
+ * reads of both. 10 us lie between them at most, unless something interrupts it several times in a row.
  */
 #define PAIR_BOUND_NS	10000
 
@@ -30,6 +27,7 @@
 #define PAIR_TRIES	4
 #define RATE_TRIES	1001
 #define PPB		1000000000LL
+#define MILLION		1000000
 
 /* A guest takes its time: it enters and leaves the VM for each MSR. */
 #define GUEST_TRIES_DIVISOR	10
@@ -64,18 +62,6 @@ static uint64_t on_line(uint64_t tsc, uint64_t tsc1, uint64_t real1, uint64_t ts
 	return real1 + (uint64_t)(int64_t)(part * (double)(int64_t)(real2 - real1));
 }
 
-/* Without the attribute (before v5.16) the guest's TSC cannot be found on the host's: false. */
-static bool tsc_offset(struct vm *vm, uint64_t *offset)
-{
-	struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL,
-		.attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (uintptr_t)offset,
-	};
-
-	return ioctl(vm->vcpu_fd[0], KVM_GET_DEVICE_ATTR, &attr) == 0;
-}
-
 static int64_t guest_bound(void)
 {
 	struct utsname uts;
@@ -86,32 +72,29 @@ static int64_t guest_bound(void)
 	return GUEST_BOUND_NS + PAIR_BOUND_NS;
 }
 
-static void measure_guest(const struct bench_case *self, void (*mode)(struct vm *vm, unsigned int vcpus))
+void run_guest(const struct bench_case *self)
 {
-	const struct guest_write boot[] = {
+	static const struct guest_write boot[] = {
 		{ MSR_KVM_WALL_CLOCK_NEW, GPA_WALL_CLOCK },
 		{ MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE },
 	};
-	unsigned int vcpus = vcpus_or(TWO_VCPUS, mode == mode_noclock ? TWO_VCPUS : 1);
-	unsigned long i, tries = (options.tries + GUEST_TRIES_DIVISOR - 1) / GUEST_TRIES_DIVISOR, far = 0;
-	int64_t *error, *distance, *histogram, worst = 0, widest = 0, bound = guest_bound();
+	unsigned int i, tries = (options.tries + GUEST_TRIES_DIVISOR - 1) / GUEST_TRIES_DIVISOR;
+	struct tally error = { .histogram = new_series("error_histogram", NR_BUCKETS) };
+	int64_t bound = guest_bound();
 	uint64_t tsc, now, low, high, offset;
 	const struct vcpu_time *time;
 	struct pair before, after;
 	struct vm vm;
 	bool on_host;
 
-	mode(&vm, vcpus);
+	self->mode(&vm, case_vcpus(self, TWO_VCPUS));
 	time = vm_memory(&vm, GPA_VCPU_TIME);
-	on_host = tsc_offset(&vm, &offset);
-	error = new_samples(tries);
-	distance = new_samples(tries);
-	histogram = new_series("error_histogram", NR_BUCKETS);
+	on_host = vm_tsc_offset(&vm, 0, KVM_GET_DEVICE_ATTR, &offset);
 	/* The first one translates and maps what the others find ready. */
-	vm_guest_writes(&vm, 0, boot, sizeof(boot) / sizeof(boot[0]));
+	vm_guest_writes(&vm, 0, boot, 2);
 	for (i = 0; i < tries; i++) {
 		before = read_pair();
-		tsc = vm_guest_writes(&vm, 0, boot, sizeof(boot) / sizeof(boot[0]));
+		tsc = vm_guest_writes(&vm, 0, boot, 2);
 		after = read_pair();
 
 		now = (uint64_t)written_epoch(vm_memory(&vm, GPA_WALL_CLOCK)) + guest_clock(time, tsc);
@@ -122,59 +105,35 @@ static void measure_guest(const struct bench_case *self, void (*mode)(struct vm 
 			low = on_line(tsc, before.high, before.realtime, after.high, after.realtime);
 			high = on_line(tsc, before.low, before.realtime, after.low, after.realtime);
 		}
-		error[i] = (int64_t)(now - low - (high - low) / 2);
-		distance[i] = outside(now, low, high);
-		worst = larger(worst, distance[i]);
-		distance[i] = magnitude(distance[i]);
-		histogram[bucket(distance[i])]++;
-		if ((int64_t)(high - low) > widest)
-			widest = (int64_t)(high - low);
-		far += distance[i] > bound + (int64_t)(after.realtime - before.realtime) / (MILLION / NTP_MAX_PPM);
+		tally(&error, outside(now, low, high), bound + ntp_slew((int64_t)(after.realtime - before.realtime)));
 	}
 
-	metric("vcpus", vcpus, "vCPUs in the VM");
-	metric("guest_tries", (int64_t)tries, "times that the guest asked for its clocks and read them");
-	metric("median_ns", percentile(error, tries, MEDIAN), "the guest's clock - CLOCK_REALTIME at the same TSC, median");
-	metric("p999_ns", percentile(distance, tries, MOST), "distance outside of what the host can tell, 99.9 %");
-	metric("worst_ns", worst, "distance outside of what the host can tell, worst");
-	metric("outside", (int64_t)far, "by more than 3 ns (10 us where the TSC is not all) + 500 ppm of the run");
-	metric("widest_ns", widest, "the host can tell it within, at worst");
+	metric("guest_tries", tries, "times that the guest asked for its clocks and read them");
+	metric("worst_ns", error.worst, "the guest's clock against CLOCK_REALTIME at the same TSC, worst");
+	metric("outside", error.outside, "by more than 3 ns (10 us where the TSC is not all) + 500 ppm of the run");
 	if (!on_host)
 		note("the guest's TSC on the host's (v5.16): only that it reads between two reads of the host");
-	if (far)
-		affected("a guest that reads another time than the host in %s (up to %s ns)", self->name, grouped(worst));
-}
-
-void run_guest(const struct bench_case *self)
-{
-	measure_guest(self, mode_master);
-}
-
-void run_guest_noclock(const struct bench_case *self)
-{
-	measure_guest(self, mode_noclock);
+	if (error.outside)
+		affected("a guest that reads another time than the host in %s (up to %s ns)", self->name,
+			 grouped(error.worst));
 }
 
 /* The epoch by each path, one right after the other: from KVM_GET_CLOCK, the two MSRs, the Xen page. */
-static void measure_spread(const struct bench_case *self, void (*mode)(struct vm *vm, unsigned int vcpus))
+void run_spread(const struct bench_case *self)
 {
-	unsigned int vcpus = vcpus_or(TWO_VCPUS, mode == mode_noclock ? TWO_VCPUS : 1);
-	struct xen_attr attr = XEN_SHARED_INFO_ATTR(GPA_XEN_SHARED_INFO);
+	struct tally spread = { .histogram = NULL };
 	const volatile struct wall_clock *wc, *xen_wc;
-	int64_t *spread, *histogram, epoch[5], low, high, width, worst = 0;
 	struct clock_reading first, last;
-	unsigned long i, far = 0;
-	unsigned int j, nr = 0;
+	unsigned int i, j, nr = 0;
 	bool xen = kernel_has_xen();
+	int64_t epoch[5], low, high;
 	struct vm vm;
 
-	mode(&vm, vcpus);
+	self->mode(&vm, case_vcpus(self, TWO_VCPUS));
 	if (xen)
 		xen_enable(&vm);
 	wc = vm_memory(&vm, GPA_WALL_CLOCK);
-	xen_wc = vm_memory(&vm, GPA_XEN_SHARED_INFO + XEN_WALL_CLOCK_OFFSET);
-	spread = new_samples(options.tries);
-	histogram = new_series("spread_histogram", NR_BUCKETS);
+	xen_wc = vm_memory(&vm, GPA_XEN_WALL_CLOCK);
 	for (i = 0; i < options.tries; i++) {
 		nr = 0;
 		get_clock(&vm, &first);
@@ -183,7 +142,7 @@ static void measure_spread(const struct bench_case *self, void (*mode)(struct vm
 		set_msr(&vm, 0, MSR_KVM_WALL_CLOCK, GPA_WALL_CLOCK);
 		epoch[nr++] = written_epoch(wc);
 		if (xen) {
-			vm_ioctl(vm.fd, XEN_HVM_SET_ATTR, &attr, "KVM_XEN_HVM_SET_ATTR");
+			xen_write_wall_clock(&vm);
 			epoch[nr++] = written_epoch(xen_wc);
 		}
 		get_clock(&vm, &last);
@@ -198,53 +157,37 @@ static void measure_spread(const struct bench_case *self, void (*mode)(struct vm
 			if (epoch[j] > high)
 				high = epoch[j];
 		}
-		width = (int64_t)(last.clock - first.clock);
-		spread[i] = high - low;
-		worst = larger(worst, spread[i]);
-		histogram[bucket(spread[i])]++;
-		far += spread[i] > ROUNDING_NS + width / (MILLION / NTP_MAX_PPM);
+		tally(&spread, high - low, ROUNDING_NS + ntp_slew((int64_t)(last.clock - first.clock)));
 	}
 
 	metric("sources", nr, "epochs compared: both MSRs, Xen page and KVM_GET_CLOCK before and after, if there");
-	metric("median_ns", percentile(spread, options.tries, MEDIAN), "between the lowest and the highest, median");
-	metric("p999_ns", percentile(spread, options.tries, MOST), "99.9 %");
-	metric("worst_ns", worst, "worst");
-	metric("outside", (int64_t)far, "over 2 ns + 500 ppm of the time that it took");
+	metric("worst_ns", spread.worst, "between the lowest and the highest, worst");
+	metric("outside", spread.outside, "over 2 ns + 500 ppm of the time that it took");
 	if (!xen)
 		note("the Xen page: KVM_CAP_XEN_HVM offers none");
 	if (!has_realtime(&first))
 		note("KVM_GET_CLOCK: it gives no realtime here");
-	if (far)
-		affected("epochs that differ by the way they are got in %s (up to %s ns)", self->name, grouped(worst));
+	if (spread.outside)
+		affected("epochs that differ by the way they are got in %s (up to %s ns)", self->name,
+			 grouped(spread.worst));
 }
 
-void run_spread(const struct bench_case *self)
-{
-	measure_spread(self, mode_master);
-}
-
-void run_spread_noclock(const struct bench_case *self)
-{
-	measure_spread(self, mode_noclock);
-}
-
-/* kvmclock less CLOCK_MONOTONIC_RAW, by the narrowest of many pairs: within half of width. */
-static int64_t clock_less_raw(struct vm *vm, int64_t *width, uint64_t *raw)
+/* kvmclock less CLOCK_MONOTONIC_RAW, by the narrowest of many pairs, and that clock. */
+static int64_t clock_less_raw(struct vm *vm, uint64_t *raw)
 {
 	struct clock_reading reading;
-	uint64_t before, after;
+	uint64_t before, after, width = UINT64_MAX;
 	int64_t distance = 0;
 	int i;
 
-	*width = INT64_MAX;
 	for (i = 0; i < RATE_TRIES; i++) {
 		before = clock_now(CLOCK_MONOTONIC_RAW);
 		get_clock(vm, &reading);
 		after = clock_now(CLOCK_MONOTONIC_RAW);
-		if ((int64_t)(after - before) >= *width)
+		if (after - before >= width)
 			continue;
-		*width = (int64_t)(after - before);
-		*raw = before + (after - before) / 2;
+		width = after - before;
+		*raw = before + width / 2;
 		distance = (int64_t)(reading.clock - *raw);
 	}
 	return distance;
@@ -252,25 +195,14 @@ static int64_t clock_less_raw(struct vm *vm, int64_t *width, uint64_t *raw)
 
 void run_rate(const struct bench_case *self)
 {
-	int64_t distance, distance_off, moved, moved_off, elapsed, width, unsure;
-	struct vm vm, off;
 	uint64_t start, now;
+	int64_t moved;
+	struct vm vm;
 
-	(void)self;
-	mode_master(&vm, 1);
-	mode_noclock(&off, TWO_VCPUS);
-	distance_off = clock_less_raw(&off, &unsure, &start);
-	distance = clock_less_raw(&vm, &width, &start);
-	unsure = width + unsure;
+	self->mode(&vm, 1);
+	moved = -clock_less_raw(&vm, &start);
 	sleep_age();
-	moved_off = clock_less_raw(&off, &width, &now) - distance_off;
-	unsure += width;
-	moved = clock_less_raw(&vm, &width, &now) - distance;
-	unsure += width;
-	elapsed = (int64_t)(now - start);
-
-	metric("elapsed_ns", elapsed, "CLOCK_MONOTONIC_RAW went on by");
-	metric("rate_ppb", rounded_div(moved * (PPB / MILLION), elapsed / MILLION), "kvmclock runs faster than it, under the master clock");
-	metric("noclock_rate_ppb", rounded_div(moved_off * (PPB / MILLION), elapsed / MILLION), "and without the master clock");
-	metric("unsure_ppb", rounded_div(unsure / 4 * (PPB / MILLION), elapsed / MILLION), "either is known within");
+	moved += clock_less_raw(&vm, &now);
+	metric("rate_ppb", rounded_div(moved * (PPB / MILLION), (int64_t)(now - start) / MILLION),
+	       "kvmclock runs faster than CLOCK_MONOTONIC_RAW by");
 }

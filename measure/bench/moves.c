@@ -18,7 +18,7 @@
 
 /* Each trip cuts three values to whole ns, mostly in the same direction: 1 ns a trip is the price of the interface. */
 #define TRIPS		1000
-#define TRIP_BOUND_NS	1
+#define TRIPS_BOUND_NS	TRIPS
 
 /* A distance is rounded to whole ns at either end. */
 #define JUMP_BOUND_NS	2
@@ -40,6 +40,12 @@
 /* The seconds between the write of the epoch and the look at it. */
 #define FUTURE_BOUND_S	1
 #define SECONDS_A_YEAR	31556952LL
+
+static void require_realtime(const struct clock_reading *reading)
+{
+	if (!has_realtime(reading))
+		not_measured("KVM_GET_CLOCK gives no realtime here (before v5.16 it never does)");
+}
 
 /* The control is read on both sides and averaged, so that a slew of the wall clock between the readings cancels. */
 static int64_t epoch_distance(struct vm *vm, struct vm *control)
@@ -63,59 +69,31 @@ static int64_t epoch_distance(struct vm *vm, struct vm *control)
 	return percentile(distances, DISTANCES, MEDIAN);
 }
 
-static void measure_trips(const struct bench_case *self, void (*mode)(struct vm *vm, unsigned int vcpus))
+void run_trips(const struct bench_case *self)
 {
-	unsigned int vcpus = vcpus_or(1, mode == mode_noclock ? TWO_VCPUS : 1);
-	struct clock_reading reading, after, first, last;
-	int64_t drift, start, moves[TRIPS], *series;
+	int64_t moved, start = 0, *series = new_series("moved_series_ns", SERIES_SIZE);
+	unsigned int i, vcpus = case_vcpus(self, 1);
+	struct clock_reading reading;
 	struct vm vm, control;
-	unsigned int i;
 
-	mode(&vm, vcpus);
-	mode(&control, vcpus);
-	series = new_series("moved_series_ns", SERIES_SIZE);
-	get_clock(&control, &first);
-	require_realtime(&first);
-	drift = -epoch_distance(&vm, &control);
-	get_clock(&vm, &reading);
-	start = reading_epoch(&reading);
+	self->mode(&vm, vcpus);
+	self->mode(&control, vcpus);
+	moved = -epoch_distance(&vm, &control);
 	for (i = 0; i < TRIPS; i++) {
 		get_clock(&vm, &reading);
 		require_realtime(&reading);
 		set_clock(&vm, &reading);
-		get_clock(&vm, &after);
-		moves[i] = reading_epoch(&after) - reading_epoch(&reading);
+		if (!i)
+			start = reading_epoch(&reading);
 		/* The control moves by NTP alone: by less than the last digit of what is drawn. */
-		if (i % (TRIPS / SERIES_SIZE) == 0)
-			series[i / (TRIPS / SERIES_SIZE)] = reading_epoch(&after) - start;
+		get_clock(&vm, &reading);
+		series[i / (TRIPS / SERIES_SIZE)] = reading_epoch(&reading) - start;
 	}
-	drift += epoch_distance(&vm, &control);
-	get_clock(&control, &last);
+	moved += epoch_distance(&vm, &control);
 
-	metric("vcpus", vcpus, "vCPUs in the VM");
-	metric("trips", TRIPS, "KVM_GET_CLOCK, then KVM_SET_CLOCK with what it gave");
-	metric("median_ns", percentile(moves, TRIPS, MEDIAN), "one trip moved realtime - clock by, median");
-	metric("drift_ns", drift, "they moved realtime - clock, against the untouched VM, by");
-	metric("control_ns", reading_epoch(&last) - reading_epoch(&first), "the untouched VM's own moved meanwhile by");
-	if (llabs(drift) > TRIPS * TRIP_BOUND_NS)
-		affected("KVM_SET_CLOCK moving the epoch in %s (%s ns in %d trips)", self->name, grouped(drift), TRIPS);
-}
-
-void run_trips(const struct bench_case *self)
-{
-	measure_trips(self, mode_master);
-}
-
-void run_trips_noclock(const struct bench_case *self)
-{
-	measure_trips(self, mode_noclock);
-}
-
-/* A TSC far from what the others have: a new generation of TSCs, whose snapshot every kernel takes anew. */
-static void rewrite_tsc(struct vm *vm)
-{
-	set_msr(vm, 0, MSR_IA32_TSC, get_msr(vm, 0, MSR_IA32_TSC) + FAR_TSC);
-	vm_run(vm, 0);
+	metric("drift_ns", moved, "1000 trips moved realtime - clock, against an untouched VM, by");
+	if (llabs(moved) > TRIPS_BOUND_NS)
+		affected("KVM_SET_CLOCK moving the epoch in %s (%s ns in %d trips)", self->name, grouped(moved), TRIPS);
 }
 
 void run_resnapshot(const struct bench_case *self)
@@ -123,10 +101,9 @@ void run_resnapshot(const struct bench_case *self)
 	struct vm grown, rewritten, control;
 	int64_t vcpu_jump, tsc_jump, jump;
 
-	(void)self;
-	vm_create_running(&grown, 1);
-	vm_create_running(&rewritten, 1);
-	vm_create_running(&control, 1);
+	self->mode(&grown, 1);
+	self->mode(&rewritten, 1);
+	self->mode(&control, 1);
 	require_master_clock(&grown);
 	require_master_clock(&rewritten);
 	/* The clock jumps ahead when the epoch falls back. */
@@ -137,15 +114,16 @@ void run_resnapshot(const struct bench_case *self)
 	vm_add_vcpu(&grown);
 	vm_run(&grown, 1);
 	vcpu_jump -= epoch_distance(&grown, &control);
-	rewrite_tsc(&rewritten);
+	/* A TSC far from what the others have: a new generation of TSCs, whose snapshot every kernel takes anew. */
+	set_msr(&rewritten, 0, MSR_IA32_TSC, get_msr(&rewritten, 0, MSR_IA32_TSC) + FAR_TSC);
+	vm_run(&rewritten, 0);
 	tsc_jump -= epoch_distance(&rewritten, &control);
 	jump = larger(vcpu_jump, tsc_jump);
 
-	metric("age_s", options.age_s, "age of the master clock snapshot that was replaced");
 	metric("vcpu_jump_ns", vcpu_jump, "the clock jumped, when a second vCPU was created, by");
 	metric("tsc_jump_ns", tsc_jump, "the clock jumped, when the TSC was written, by");
 	metric("jump_ns", jump, "the larger of the two");
-	metric("jump_ns_per_s", rounded_div(jump, options.age_s), "and per second of age");
+	metric("jump_ns_per_s", rounded_div(jump, options.age_s), "and per second of the snapshot's age, --age");
 	if (llabs(jump) > JUMP_BOUND_NS)
 		affected("a jump at a new master clock snapshot (%s ns after %u s)", grouped(jump), options.age_s);
 }
@@ -153,39 +131,32 @@ void run_resnapshot(const struct bench_case *self)
 /* The boot vCPU on the old MSR of the system time keeps the master clock off; on the new one it comes back. */
 void run_pairs(const struct bench_case *self)
 {
-	const struct guest_write off_and_on[] = {
+	static const struct guest_write off_and_on[] = {
 		{ MSR_KVM_SYSTEM_TIME, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE },
 		{ MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE },
 	};
-	struct clock_reading reading;
 	struct vm vm, control;
 	int64_t moved;
 	int i;
 
-	(void)self;
-	vm_create_running(&vm, 1);
+	self->mode(&vm, 1);
 	vm_create_running(&control, 1);
 	require_master_clock(&control);
-	vm_guest_writes(&vm, 0, &off_and_on[0], 1);
-	vm_run(&vm, 0);
-	get_clock(&vm, &reading);
-	if (reading.flags & KVM_CLOCK_TSC_STABLE)
-		not_measured("the master clock stays in use with the boot vCPU on the old MSR");
 	vm_guest_writes(&vm, 0, &off_and_on[1], 1);
 	vm_run(&vm, 0);
 	require_master_clock(&vm);
 
 	moved = epoch_distance(&vm, &control);
 	for (i = 0; i < PAIRS; i++)
-		vm_guest_writes(&vm, 0, off_and_on, sizeof(off_and_on) / sizeof(off_and_on[0]));
+		vm_guest_writes(&vm, 0, off_and_on, 2);
 	vm_run(&vm, 0);
 	require_master_clock(&vm);
 	moved -= epoch_distance(&vm, &control);
 
-	metric("pairs", PAIRS, "the guest had the master clock turned off and on");
-	metric("moved_ns", moved, "they moved its clock, against the untouched VM's, by");
+	metric("moved_ns", moved, "10,000 times off and on moved its clock, against that of an untouched VM, by");
 	if (llabs(moved) > PAIRS_BOUND_NS)
-		affected("a clock that the guest moves by its own MSR writes (%s ns in %d pairs)", grouped(moved), PAIRS);
+		affected("a clock that the guest moves by its own MSR writes (%s ns in %d pairs)", grouped(moved),
+			 PAIRS);
 }
 
 /* An update of the master clock has the area of every vCPU written anew, when that runs. */
@@ -198,20 +169,16 @@ void run_same_rate(const struct bench_case *self)
 	struct vm vm;
 	int khz;
 
-	(void)self;
-	vm_create_running(&vm, RATE_VCPUS + 1);
+	self->mode(&vm, RATE_VCPUS + 1);
 	set_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
 	usleep(SETTLE_US);
-	for (i = 0; i < 2 * vm.nr_vcpus; i++)
-		vm_run(&vm, i % vm.nr_vcpus);
+	vm_run_all(&vm);
 	require_master_clock(&vm);
 
 	time = vm_memory(&vm, GPA_VCPU_TIME);
 	for (i = 1; i < vm.nr_vcpus; i++) {
 		version = time->version;
-		khz = ioctl(vm.vcpu_fd[i], KVM_GET_TSC_KHZ, NULL);
-		if (khz <= 0)
-			failed("KVM_GET_TSC_KHZ gives no frequency");
+		khz = vm_tsc_khz(&vm, i);
 		if (ioctl(vm.vcpu_fd[i], KVM_SET_TSC_KHZ, (unsigned long)khz) < 0)
 			failed("KVM_SET_TSC_KHZ refused %d kHz, which KVM_GET_TSC_KHZ gave", khz);
 		vm_run(&vm, i);
@@ -219,37 +186,27 @@ void run_same_rate(const struct bench_case *self)
 		updates += time->version != version;
 	}
 
-	metric("rate_vcpus", RATE_VCPUS, "vCPUs whose TSC frequency was set to what it was");
-	metric("updates", updates, "updates of the master clock that came of it");
+	metric("updates", updates, "updates of the master clock, when 16 vCPUs got the TSC frequency that they had");
 	if (updates)
-		affected("master clock updates for a TSC frequency that stays (%s for %d vCPUs)", grouped(updates), RATE_VCPUS);
+		affected("master clock updates for a TSC frequency that stays (%s for %d vCPUs)", grouped(updates),
+			 RATE_VCPUS);
 }
 
 void run_future(const struct bench_case *self)
 {
-	struct clock_reading reading = { 0 };
-	volatile struct wall_clock *wc;
-	int64_t now, epoch, error_s;
-	struct timespec ts;
+	struct clock_reading reading = { .clock = clock_now(CLOCK_REALTIME) + FUTURE_S * NSEC_PER_SEC };
+	int64_t epoch, error_s;
 	struct vm vm;
 
-	(void)self;
-	vm_create_running(&vm, 1);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	reading.clock = (uint64_t)((ts.tv_sec + FUTURE_S) * NSEC_PER_SEC + ts.tv_nsec);
+	self->mode(&vm, 1);
 	set_clock(&vm, &reading);
 	vm_run(&vm, 0);
 	set_msr(&vm, 0, MSR_KVM_WALL_CLOCK_NEW, GPA_WALL_CLOCK);
-	wc = vm_memory(&vm, GPA_WALL_CLOCK);
-	epoch = wc->sec * NSEC_PER_SEC + wc->nsec;
+	epoch = written_epoch(vm_memory(&vm, GPA_WALL_CLOCK));
 	get_clock(&vm, &reading);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	now = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-	error_s = rounded_div(epoch + (int64_t)reading.clock - now, NSEC_PER_SEC);
+	error_s = rounded_div(epoch + (int64_t)reading.clock - (int64_t)clock_now(CLOCK_REALTIME), NSEC_PER_SEC);
 
-	metric("ahead_s", FUTURE_S, "the clock was set ahead of real time by: no epoch can be right");
-	metric("epoch_s", rounded_div(epoch, NSEC_PER_SEC), "the guest got the epoch (0 is the nearest there is)");
-	metric("error_s", error_s, "the guest's wall clock is wrong by");
+	metric("error_s", error_s, "set 100 s ahead, where no epoch can be right, the guest's wall clock is wrong by");
 	if (llabs(error_s - FUTURE_S) > FUTURE_BOUND_S)
 		affected("a garbage epoch for a clock beyond real time (wrong by %s s, %s years)", grouped(error_s),
 			 grouped(rounded_div(error_s, SECONDS_A_YEAR)));

@@ -2,25 +2,29 @@
 /*
  * The result of one case, filled by the case's own process.
  */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "vm.h"
 
 #define GROUPED_BUFFERS	8
 /* 19 digits, 6 separators, sign, end */
 #define GROUPED_SIZE	32
 #define DIGITS_A_GROUP	3
 
+#define NTP_MAX_PPM	500
+#define MILLION		1000000
+
 static struct result *current;
+struct texts *findings;
 
 #define DECADE(n)	1 * (n), 2 * (n), 5 * (n)
 const int64_t histogram_bounds[NR_BUCKETS] = {
-	0, DECADE(1LL), DECADE(10LL), DECADE(100LL), DECADE(1000LL), DECADE(10000LL), DECADE(100000LL), DECADE(1000000LL),
-	DECADE(10000000LL), DECADE(100000000LL), NSEC_PER_SEC,
+	0, DECADE(1LL), DECADE(10LL), DECADE(100LL), DECADE(1000LL), DECADE(10000LL), DECADE(100000LL),
+	DECADE(1000000LL), DECADE(10000000LL), DECADE(100000000LL), NSEC_PER_SEC,
 };
 
 const char *grouped(int64_t value)
@@ -52,12 +56,23 @@ int64_t rounded_div(int64_t value, int64_t divisor)
 
 void sleep_age(void)
 {
-	struct timespec left = {
-		.tv_sec = (time_t)options.age_s,
-	};
+	unsigned int left = options.age_s;
 
-	while (nanosleep(&left, &left))
-		;
+	while (left)
+		left = sleep(left);
+}
+
+const char *clocksource(void)
+{
+	FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+	static char name[NAME_SIZE];
+
+	if (!file || !fgets(name, sizeof(name), file))
+		strcpy(name, "unknown");
+	name[strcspn(name, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return name;
 }
 
 void result_start(struct result *result)
@@ -67,14 +82,14 @@ void result_start(struct result *result)
 
 void metric(const char *name, int64_t value, const char *meaning)
 {
-	struct metric *m;
+	struct metric *m = &current->metrics[current->nr_metrics];
 
 	if (current->nr_metrics == MAX_METRICS)
 		failed("more than %d metrics", MAX_METRICS);
-	m = &current->metrics[current->nr_metrics++];
-	m->name = name;
+	snprintf(m->name, sizeof(m->name), "%s", name);
 	m->value = value;
 	m->meaning = meaning;
+	current->nr_metrics++;
 }
 
 int64_t *new_series(const char *name, unsigned int nr)
@@ -89,21 +104,39 @@ int64_t *new_series(const char *name, unsigned int nr)
 	return series->values;
 }
 
-unsigned int bucket(int64_t magnitude)
+void tally(struct tally *tally, int64_t value, int64_t bound)
 {
-	unsigned int i = 0;
+	unsigned int bucket = 0;
 
-	while (i < NR_BUCKETS - 1 && magnitude > histogram_bounds[i])
-		i++;
-	return i;
+	tally->worst = larger(value, tally->worst);
+	tally->outside += magnitude(value) > bound;
+	while (bucket < NR_BUCKETS - 1 && magnitude(value) > histogram_bounds[bucket])
+		bucket++;
+	if (tally->histogram)
+		tally->histogram[bucket]++;
 }
 
-static void add_text(char texts[][TEXT_SIZE], unsigned int *nr, const char *format, va_list args)
+int64_t ntp_slew(int64_t ns)
 {
-	if (*nr == MAX_TEXTS)
+	return ns / (MILLION / NTP_MAX_PPM);
+}
+
+unsigned int case_vcpus(const struct bench_case *self, unsigned int by_itself)
+{
+	unsigned int vcpus = options.vcpus ? options.vcpus : by_itself;
+
+	/* TSCs can only be unequal if there are two. */
+	if (self->mode == mode_noclock && vcpus < TWO_VCPUS)
+		vcpus = TWO_VCPUS;
+	metric("vcpus", vcpus, "vCPUs in each VM");
+	return vcpus;
+}
+
+static void add_text(struct texts *texts, const char *format, va_list args)
+{
+	if (texts->nr == MAX_TEXTS)
 		failed("more than %d texts of one kind", MAX_TEXTS);
-	vsnprintf(texts[*nr], TEXT_SIZE, format, args);
-	++*nr;
+	vsnprintf(texts->text[texts->nr++], TEXT_SIZE, format, args);
 }
 
 void note(const char *format, ...)
@@ -111,7 +144,7 @@ void note(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_text(current->notes, &current->nr_notes, format, args);
+	add_text(&current->notes, format, args);
 	va_end(args);
 }
 
@@ -120,8 +153,18 @@ void affected(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_text(current->findings, &current->nr_findings, format, args);
+	add_text(findings, format, args);
 	va_end(args);
+}
+
+/* What was measured before does not count. */
+static _Noreturn void end(enum state state, const char *format, va_list args)
+{
+	vsnprintf(current->reason, TEXT_SIZE, format, args);
+	current->nr_metrics = 0;
+	current->nr_series = 0;
+	current->state = state;
+	_exit(EXIT_SUCCESS);
 }
 
 void not_measured(const char *format, ...)
@@ -129,10 +172,7 @@ void not_measured(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(current->reason, TEXT_SIZE, format, args);
-	va_end(args);
-	current->state = NOT_MEASURED;
-	_exit(EXIT_SUCCESS);
+	end(NOT_MEASURED, format, args);
 }
 
 void failed(const char *format, ...)
@@ -140,8 +180,5 @@ void failed(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(current->reason, TEXT_SIZE, format, args);
-	va_end(args);
-	current->state = FAILED;
-	_exit(EXIT_SUCCESS);
+	end(FAILED, format, args);
 }

@@ -18,37 +18,25 @@
  */
 struct writer {
 	pthread_t thread;
-	pthread_attr_t attr;
 	pthread_barrier_t *start;
 	struct vm *vm;
 	unsigned int vcpu;
-	uint64_t backwards;
+	size_t cpu;
+	int64_t backwards;
 };
-
-/* Takes the lowest of the CPUs in mask out of it, for a thread that will start with attr. */
-static void pin(cpu_set_t *mask, pthread_attr_t *attr)
-{
-	cpu_set_t one;
-	size_t cpu = 0;
-
-	while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, mask))
-		cpu++;
-	if (cpu == CPU_SETSIZE)
-		not_measured("two writers at once need two CPUs");
-	CPU_CLR(cpu, mask);
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	pthread_attr_init(attr);
-	pthread_attr_setaffinity_np(attr, sizeof(one), &one);
-}
 
 static void *write_and_look(void *arg)
 {
 	struct writer *writer = arg;
 	const volatile struct wall_clock *wc = vm_memory(writer->vm, GPA_WALL_CLOCK);
 	uint32_t version, last = wc->version;
-	unsigned long i;
+	unsigned int i;
+	cpu_set_t mask;
 
+	CPU_ZERO(&mask);
+	CPU_SET(writer->cpu, &mask);
+	if (sched_setaffinity(0, sizeof(mask), &mask))
+		failed("sched_setaffinity: %s", strerror(errno));
 	pthread_barrier_wait(writer->start);
 	for (i = 0; i < options.tries; i++) {
 		set_msr(writer->vm, writer->vcpu, MSR_KVM_WALL_CLOCK_NEW, GPA_WALL_CLOCK);
@@ -63,21 +51,24 @@ static void *write_and_look(void *arg)
 void run_versions(const struct bench_case *self)
 {
 	struct writer writers[WRITERS] = { 0 };
-	uint64_t backwards = 0, expected;
-	volatile struct wall_clock *wc;
+	const volatile struct wall_clock *wc;
+	int64_t backwards = 0, writes = (int64_t)WRITERS * options.tries, lost;
 	pthread_barrier_t barrier;
-	uint32_t start, counted;
-	struct vm vm;
+	unsigned int i, nr = 0;
+	uint32_t start;
 	cpu_set_t mask;
-	unsigned int i;
-	int64_t lost;
+	struct vm vm;
+	size_t cpu;
 
-	(void)self;
 	if (sched_getaffinity(0, sizeof(mask), &mask))
 		failed("sched_getaffinity: %s", strerror(errno));
-	for (i = 0; i < WRITERS; i++)
-		pin(&mask, &writers[i].attr);
-	vm_create_running(&vm, WRITERS);
+	for (cpu = 0; cpu < CPU_SETSIZE && nr < WRITERS; cpu++) {
+		if (CPU_ISSET(cpu, &mask))
+			writers[nr++].cpu = cpu;
+	}
+	if (nr < WRITERS)
+		not_measured("two writers at once need two CPUs");
+	self->mode(&vm, WRITERS);
 	set_msr(&vm, 0, MSR_KVM_WALL_CLOCK_NEW, GPA_WALL_CLOCK);
 	wc = vm_memory(&vm, GPA_WALL_CLOCK);
 	start = wc->version;
@@ -86,7 +77,7 @@ void run_versions(const struct bench_case *self)
 		writers[i].vm = &vm;
 		writers[i].vcpu = i;
 		writers[i].start = &barrier;
-		if (pthread_create(&writers[i].thread, &writers[i].attr, write_and_look, &writers[i]))
+		if (pthread_create(&writers[i].thread, NULL, write_and_look, &writers[i]))
 			failed("no thread for a writer");
 	}
 	for (i = 0; i < WRITERS; i++) {
@@ -94,15 +85,12 @@ void run_versions(const struct bench_case *self)
 		backwards += writers[i].backwards;
 	}
 	/* Each write makes the version odd, then even: two steps. It may wrap, as the difference does. */
-	expected = (uint64_t)WRITERS * options.tries;
-	counted = (wc->version - start) / 2;
-	lost = (int64_t)(int32_t)((uint32_t)expected - counted);
+	lost = (int32_t)((uint32_t)writes - (wc->version - start) / 2);
 
-	metric("writes", (int64_t)expected, "by two vCPUs to one address");
-	metric("backwards", (int64_t)backwards, "version seen going backwards by a writer");
+	metric("writes", writes, "by two vCPUs to one address");
+	metric("backwards", backwards, "version seen going backwards by a writer");
 	metric("lost", lost, "writes that the version did not count");
 	metric("odd_at_rest", wc->version & 1, "version left odd, as if a write went on");
 	if (backwards || lost || wc->version & 1)
-		affected("wall clock versions that race (%s backwards, %s lost)", grouped((int64_t)backwards),
-			 grouped(lost));
+		affected("wall clock versions that race (%s backwards, %s lost)", grouped(backwards), grouped(lost));
 }

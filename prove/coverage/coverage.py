@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 # Lines and branches taken of some functions, by what gcov says of one or several runs.
-# Usage: prove/coverage/coverage.py [--listed FILE] [--changes DIFF] TREE TOUCHED JSON...
+# Usage: prove/coverage/coverage.py TREE TOUCHED LISTED CHANGES JSON...
 #   TREE     the kernel's source    TOUCHED  `FILE FUNCTION` a line    JSON  of gcov --json-format, packed by gzip
-#   FILE     functions that cannot be entered, `FUNCTION # reason` a line
-#   DIFF     of git diff -U0: branches in the lines that it writes are named first, and counted by themselves
-# stdout: see prove/coverage/coverage. Status: 0; 1 a function was never entered and is not listed, or is listed and was; 2 bad input.
+#   LISTED   functions that cannot be entered, `FUNCTION # reason` a line
+#   CHANGES  of git diff -U0: branches in the lines that it writes are named first, and counted by themselves
+# stdout: see prove/coverage/coverage.
+# Status: 0; 1 a function was never entered and is not listed, or is listed and was; 2 bad input.
 import argparse
 import collections
 import gzip
@@ -16,28 +17,21 @@ import re
 import sys
 
 
-class Bad(Exception):
-    pass
+def bad_input(text):
+    print(f"coverage: error: {text}", file=sys.stderr)
+    sys.exit(2)
 
 
 def definition(text, name):
-    """First and last line of a function in a source text, from 1; None if it is not defined there."""
-    start = None
-    for number, line in enumerate(text, 1):
-        if start is None:
-            if re.match(r"(?:[a-z].*[ *])?" + re.escape(name) + r"\(", line) and not line.endswith(";"):
-                start = number
-        elif line.startswith("}"):
-            return start, number
-        elif line.rstrip().endswith(");") and line.startswith((" ", "\t")) and "{" not in "".join(text[start - 1:number]):
-            start = None  # a declaration of several lines
-    return None
+    """The lines of a function in a source text, from 1; None if it is not defined there."""
+    found = re.search(rf"^(?:[a-z].*[ *])?{name}\([^;{{]*\n\{{(?s:.*?)\n\}}", text, re.MULTILINE)
+    return found and range(text.count("\n", 0, found.start()) + 1, text.count("\n", 0, found.end()) + 2)
 
 
-def changed_lines(path):
+def changed_lines(diff):
     """The lines that a diff without context writes, of each file."""
     changed, file = collections.defaultdict(set), None
-    for line in path.read_text(errors="replace").splitlines() if path else ():
+    for line in diff.splitlines():
         if line.startswith("+++ b/"):
             file = line[6:]
         elif found := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
@@ -46,129 +40,95 @@ def changed_lines(path):
     return changed
 
 
-def add(old, new):
-    return [a + b for a, b in zip(old, new)]
+def read_listed(path):
+    listed = {}
+    for line in path.read_text().splitlines():
+        name, _, reason = (part.strip() for part in line.partition("#"))
+        if name and not reason:
+            bad_input(f"{path}: {name} has no reason: write it behind a #")
+        if name:
+            listed[name] = reason
+    return listed
 
 
-class Counts:
-    """What all runs have counted: per file and line. A line of an inlined function is there once for each copy."""
-
-    def __init__(self):
-        self.lines = collections.defaultdict(lambda: collections.defaultdict(dict))
-        self.entered = collections.Counter()
-
-    def read(self, path):
+def read_counts(paths):
+    """
+    What all runs have counted: how often each function was executed; and of each line, by the number of its branches,
+    the line and each branch. A line of an inlined function is there once for each copy: copies with the same branches
+    are one, and one that the compiler has changed stays beside them.
+    """
+    entered, lines = collections.Counter(), collections.defaultdict(dict)
+    for path in paths:
         try:
             with gzip.open(path) as stream:
                 data = json.load(stream)
         except (OSError, EOFError, ValueError) as error:
-            raise Bad(f"{path} is not what gcov writes: {error}") from error
+            bad_input(f"{path} is not what gcov writes: {error}")
         for source in data["files"]:
-            name = re.sub(r"^(.*/)?(?=(?:arch/x86|virt/kvm)/)", "", posixpath.normpath(source["file"]))
+            file = re.sub(r"^(.*/)?(?=(?:arch/x86|virt/kvm)/)", "", posixpath.normpath(source["file"]))
             for function in source["functions"]:
-                self.entered[name, function["name"]] += function["execution_count"]
+                entered[file, function["name"]] += function["execution_count"]
             for line in source["lines"]:
-                copies = self.lines[name][line["line_number"]]
-                # A copy is told by the unit it is compiled in, and the function it ended up in.
-                key = data["data_file"].rsplit("/", 1)[-1], line.get("function_name")
-                count, branches = line["count"], [branch["count"] for branch in line["branches"]]
-                if key in copies:
-                    count += copies[key][0]
-                    branches = add(copies[key][1], branches)
-                copies[key] = count, branches
-
-    def line(self, name, number):
-        """How often a line was executed, and how often each of its branches was taken; None if it holds no code."""
-        copies = self.lines[name].get(number)
-        if not copies:
-            return None
-        branches = []
-        # Copies with the same branches are one; one that the compiler has changed stays beside them.
-        merged = {}
-        for _, taken in copies.values():
-            merged[len(taken)] = add(merged[len(taken)], taken) if len(taken) in merged else taken
-        for taken in merged.values():
-            branches += taken
-        return sum(count for count, _ in copies.values()), branches
-
-
-def read_listed(path):
-    listed = {}
-    if path and path.exists():
-        for line in path.read_text().splitlines():
-            if not line or line.startswith("#"):
-                continue
-            name, _, reason = line.partition("#")
-            if not reason.strip():
-                raise Bad(f"{path}: {name.strip()} has no reason: write it behind a #")
-            listed[name.strip()] = reason.strip()
-    return listed
+                counts = [line["count"], *(branch["count"] for branch in line["branches"])]
+                copies = lines[file, line["line_number"]]
+                copies[len(counts)] = [a + b for a, b in zip(counts, copies.get(len(counts), [0] * len(counts)))]
+    return entered, lines
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="coverage.py", description="Lines and branches taken of some functions.")
-    parser.add_argument("--listed", metavar="FILE", type=pathlib.Path, help="functions that cannot be entered, with reasons")
-    parser.add_argument("--changes", metavar="DIFF", type=pathlib.Path, help="what the series changes, by git diff -U0")
-    parser.add_argument("tree", metavar="TREE", type=pathlib.Path)
-    parser.add_argument("touched", metavar="TOUCHED", type=pathlib.Path)
+    parser = argparse.ArgumentParser(description="Lines and branches taken of some functions, see this file.")
+    for name in "tree", "touched", "listed", "changes":
+        parser.add_argument(name, metavar=name.upper(), type=pathlib.Path)
     parser.add_argument("json", metavar="JSON", nargs="+")
-    arguments = parser.parse_args()
-    listed = read_listed(arguments.listed)
-    counts = Counts()
-    for path in arguments.json:
-        counts.read(path)
-
-    changed = changed_lines(arguments.changes)
-
-    total = collections.Counter()
-    untaken, wrong, rows, known = {True: [], False: []}, [], [], set()
-    for entry in arguments.touched.read_text().splitlines():
+    given = parser.parse_args()
+    listed = read_listed(given.listed)
+    changed = changed_lines(given.changes.read_text(errors="replace"))
+    functions_entered, counts = read_counts(given.json)
+    total, known, wrong, untaken = collections.Counter(), set(), [], {True: [], False: []}
+    rows = [("function", "at", "entered", "lines", "branches", "")]
+    for entry in given.touched.read_text().splitlines():
         file, name = entry.split()
-        try:
-            text = (arguments.tree / file).read_text().splitlines()
-        except OSError as error:
-            raise Bad(f"{file} cannot be read in {arguments.tree}: {error.strerror}") from error
+        text = (given.tree / file).read_text()
         where = definition(text, name)
         if not where:
-            total["gone"] += 1
             continue
         known.add(name)
-        lines = {number: got for number in range(where[0], where[1] + 1) if (got := counts.line(file, number))}
-        entered = counts.entered[file, name] or max((count for count, _ in lines.values()), default=0)
-        row = collections.Counter(lines=len(lines), lines_taken=sum(count > 0 for count, _ in lines.values()))
-        for number, (count, branches) in lines.items():
+        lines = {number: counts[file, number].values() for number in where if (file, number) in counts}
+        executed = {number: sum(copy[0] for copy in copies) for number, copies in lines.items()}
+        entered = functions_entered[file, name] or max(executed.values(), default=0)
+        row = collections.Counter(lines=len(lines), lines_taken=sum(map(bool, executed.values())))
+        for number, copies in lines.items():
+            branches = [count for copy in copies for count in copy[1:]]
+            missing = [str(n) for n, count in enumerate(branches, 1) if not count]
             ours = number in changed[file]
-            taken = sum(count > 0 for count in branches)
-            row += collections.Counter(branches=len(branches), branches_taken=taken, ours=ours * len(branches), ours_taken=ours * taken)
-            missing = [str(n) for n, taken in enumerate(branches, 1) if not taken]
+            row.update(branches=len(branches), branches_taken=len(branches) - len(missing))
+            if ours:
+                row.update(ours=len(branches), ours_taken=len(branches) - len(missing))
             if missing and entered:
-                never = "never came here" if not count else f"branch {','.join(missing)} of {len(branches)}"
-                untaken[ours].append(f"{file}:{number}: {name}(): {never}: {text[number - 1].strip()}")
-        total += row
-        rows.append((name, f"{file.rsplit('/', 1)[-1]}:{where[0]}", str(entered), f"{row['lines_taken']}/{row['lines']}",
-                     f"{row['branches_taken']}/{row['branches']}"))
-        if entered:
-            total["passed"] += 1
-            if name in listed:
-                wrong.append(f"{name} was entered: take it off {arguments.listed}")
-        elif name in listed:
-            total["skipped"] += 1
-            rows[-1] += (listed[name],)
-        else:
-            total["failed"] += 1
+                never = f"branch {','.join(missing)} of {len(branches)}" if executed[number] else "never came here"
+                source = text.splitlines()[number - 1].strip()
+                untaken[ours].append(f"{file}:{number}: {name}(): {never}: {source}")
+        total.update(row)
+        total["passed" if entered else "skipped" if name in listed else "failed"] += 1
+        if entered and name in listed:
+            wrong.append(f"{name} was entered: take it off {given.listed}")
+        elif not entered and name not in listed:
             wrong.append(f"{name} of {file} was never entered")
-    wrong += [f"{arguments.listed}: the series touches no function {name}" for name in listed if name not in known]
-    if not rows:
-        raise Bad(f"{arguments.touched} names no function that is in {arguments.tree}")
+        rows.append((name, f"{posixpath.basename(file)}:{where[0]}", str(entered),
+                     f"{row['lines_taken']}/{row['lines']}", f"{row['branches_taken']}/{row['branches']}",
+                     "" if entered else listed.get(name, "")))
+    wrong += [f"{given.listed}: the series touches no function {name}" for name in listed if name not in known]
+    if not known:
+        bad_input(f"{given.touched} names no function that is in {given.tree}")
 
-    rows.insert(0, ("function", "at", "entered", "lines", "branches"))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
-        print("  ".join([text.ljust(width) for text, width in zip(row, widths)] + list(row[5:])).rstrip())
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
     for ours, where in (True, "in lines that the series writes"), (False, "in other lines of these functions"):
         print(f"\nnever taken {where}:")
         print("\n".join(untaken[ours]) or "nothing")
-    print(f"\nlines {total['lines_taken']} of {total['lines']}, branches {total['branches_taken']} of {total['branches']},"
+    print(f"\nlines {total['lines_taken']} of {total['lines']},"
+          f" branches {total['branches_taken']} of {total['branches']},"
           f" of the series' own {total['ours_taken']} of {total['ours']}")
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
     for line in wrong:
@@ -177,8 +137,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Bad as bad:
-        print(f"coverage: error: {bad}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(main())

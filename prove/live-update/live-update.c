@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VMM that moves a running guest to another boot of the host's kernel, as the documentation of KVM_VCPU_TSC_OFFSET says
- * how: KVM_GET_CLOCK, with the guest's memory and registers, is written as text by the one and read by the other, where
+ * A VMM that moves a running guest to another boot of the host's kernel, as the documentation of KVM_VCPU_TSC_OFFSET
+ * says how: KVM_GET_CLOCK, with the guest's memory and registers, is written by the one and read by the other, where
  * KVM_SET_CLOCK with KVM_CLOCK_REALTIME lets the clock run on over the time between.
  * Usage: live-update save >FILE
  *        live-update restore <FILE
  * Status: 0 moved, and every check held; 1 a check failed; 2 it could not run.
  */
+#include <err.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,8 +23,8 @@
 /* What the move may change of realtime - clock. */
 #define MOVE_NS		100
 /*
- * The guest's time against the host's: the epoch, the guest's clock and the host's time are cut to whole ns each, on either
- * side of the move; and MOVE_NS.
+ * The guest's time against the host's: the epoch, the guest's clock and the host's time are cut to whole ns each, on
+ * either side of the move; and MOVE_NS.
  */
 #define GUEST_NS	(MOVE_NS + 6)
 /* Without NTP, what kvmclock, in whole kHz, and the wall clock, by a rounded multiplier, part by: below 1 ppm. */
@@ -41,25 +42,12 @@ _Noreturn void failed(const char *format, ...)
 {
 	va_list args;
 
-	fputs("live-update: error: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
+	verrx(2, format, args);
 }
 
-_Noreturn void not_measured(const char *format, ...)
-{
-	va_list args;
-
-	fputs("live-update: cannot run: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
-}
+/* vm.c may want it: what cannot be measured here has not been moved. */
+_Noreturn void not_measured(const char *format, ...) __attribute__((alias("failed")));
 
 static void check(const char *what, int64_t off, int64_t bound)
 {
@@ -116,71 +104,53 @@ static uint64_t khz(struct vm *vm)
 }
 
 /* One round of the guest: its TSC. */
-static uint64_t guest_round(struct vm *vm, uint32_t *count)
+static uint64_t guest_round(struct vm *vm)
 {
 	uint64_t tsc;
 
 	vm_run(vm, 0);
 	memcpy(&tsc, vm_memory(vm, GPA_PROGRAM_TSC), sizeof(tsc));
-	memcpy(count, vm_memory(vm, GPA_COUNT), sizeof(*count));
 	return tsc;
 }
 
+static uint32_t guest_count(struct vm *vm)
+{
+	uint32_t count;
+
+	memcpy(&count, vm_memory(vm, GPA_COUNT), sizeof(count));
+	return count;
+}
+
+static void get_whole_clock(struct vm *vm, struct clock_reading *reading)
+{
+	get_clock(vm, reading);
+	if (!has_realtime(reading) || !(reading->flags & KVM_CLOCK_HOST_TSC))
+		failed("KVM_GET_CLOCK gives no real time or no TSC, flags 0x%x", reading->flags);
+}
+
 /*
- * The guest adds its clock to the epoch that it asked for once, at its boot; KVM_GET_CLOCK right after it has the host's time
- * at a TSC near by, which is carried to the guest's by the TSC's rate.
+ * The guest adds its clock to the epoch that it asked for once, at its boot. KVM_GET_CLOCK before and after it has the
+ * host's time; in between that is on the line through them.
  */
 static void check_guest(struct vm *vm, const char *what, int64_t allowed)
 {
-	const struct vcpu_time *time = vm_memory(vm, GPA_VCPU_TIME);
+	const int64_t epoch = written_epoch(vm_memory(vm, GPA_WALL_CLOCK));
 	struct clock_reading first, last;
-	uint64_t tsc, now;
-	uint32_t count;
-	int64_t low, high, width, outside_by;
+	uint64_t guest_tsc, host_tsc, now, real;
+	double share;
+	int64_t width;
 
-	get_clock(vm, &first);
-	tsc = guest_round(vm, &count);
-	get_clock(vm, &last);
-	if (!has_realtime(&first) || !(first.flags & last.flags & KVM_CLOCK_HOST_TSC))
-		failed("KVM_GET_CLOCK gives no real time or no TSC, flags 0x%x", first.flags);
-	tsc -= tsc_attribute(vm, KVM_GET_DEVICE_ATTR, 0);
-	now = (uint64_t)written_epoch(vm_memory(vm, GPA_WALL_CLOCK)) +
-	      guest_clock(time, tsc + tsc_attribute(vm, KVM_GET_DEVICE_ATTR, 0));
-	/* Between the two readings the host's time is on the line through them. */
-	width = (int64_t)(last.realtime - first.realtime);
-	low = (int64_t)first.realtime + (int64_t)((double)(tsc - first.host_tsc) / (double)(last.host_tsc - first.host_tsc) * (double)width);
-	high = low + 1;
-	outside_by = outside(now, (uint64_t)low, (uint64_t)high);
-	if (tsc - first.host_tsc > last.host_tsc - first.host_tsc)
+	get_whole_clock(vm, &first);
+	guest_tsc = guest_round(vm);
+	get_whole_clock(vm, &last);
+	host_tsc = guest_tsc - tsc_attribute(vm, KVM_GET_DEVICE_ATTR, 0);
+	if (host_tsc - first.host_tsc > last.host_tsc - first.host_tsc)
 		failed("the guest's TSC is not between those of the host");
-	check(what, outside_by, allowed + width / RATE_DIVISOR);
-}
-
-static void dump(const char *name, const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-	size_t i;
-
-	printf("%s ", name);
-	for (i = 0; i < size; i++)
-		printf("%02x", bytes[i]);
-	putchar('\n');
-}
-
-static void load(const char *name, void *data, size_t size)
-{
-	uint8_t *bytes = data;
-	unsigned int byte;
-	char word[32];
-	size_t i;
-
-	if (scanf("%31s ", word) != 1 || strcmp(word, name))
-		failed("the saved guest has no %s where it should", name);
-	for (i = 0; i < size; i++) {
-		if (scanf("%2x", &byte) != 1)
-			failed("the saved guest ends within %s", name);
-		bytes[i] = (uint8_t)byte;
-	}
+	width = (int64_t)(last.realtime - first.realtime);
+	share = (double)(host_tsc - first.host_tsc) / (double)(last.host_tsc - first.host_tsc);
+	real = first.realtime + (uint64_t)(share * (double)width);
+	now = (uint64_t)epoch + guest_clock(vm_memory(vm, GPA_VCPU_TIME), guest_tsc);
+	check(what, outside(now, real, real + 1), allowed + width / RATE_DIVISOR);
 }
 
 static void save(void)
@@ -191,14 +161,13 @@ static void save(void)
 	};
 	struct kvm_regs regs = { .rip = GPA_PROGRAM, .rflags = 2 };
 	static struct saved saved;
-	uint32_t count;
 	struct vm vm;
 
 	vm_create_running(&vm, 1);
 	vm_guest_writes(&vm, 0, boot, sizeof(boot) / sizeof(boot[0]));
 	memcpy(vm_memory(&vm, GPA_PROGRAM), counting, sizeof(counting));
 	vm_ioctl(vm.vcpu_fd[0], KVM_SET_REGS, &regs, "KVM_SET_REGS");
-	guest_round(&vm, &count);
+	guest_round(&vm);
 	require_master_clock(&vm);
 
 	vm_ioctl(vm.vcpu_fd[0], KVM_GET_REGS, &saved.regs, "KVM_GET_REGS");
@@ -207,10 +176,9 @@ static void save(void)
 	saved.tsc_khz = khz(&vm);
 	saved.tsc_offset = tsc_attribute(&vm, KVM_GET_DEVICE_ATTR, 0);
 	saved.system_time_msr = get_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW);
-	get_clock(&vm, &saved.clock);
-	if (!has_realtime(&saved.clock) || !(saved.clock.flags & KVM_CLOCK_HOST_TSC))
-		failed("KVM_GET_CLOCK gives no real time or no TSC, flags 0x%x", saved.clock.flags);
-	dump("guest", &saved, sizeof(saved));
+	get_whole_clock(&vm, &saved.clock);
+	if (fwrite(&saved, sizeof(saved), 1, stdout) != 1)
+		failed("the guest cannot be written: %s", strerror(errno));
 }
 
 static void restore(void)
@@ -218,15 +186,16 @@ static void restore(void)
 	const struct timespec run = { .tv_nsec = RUN_NS };
 	struct clock_reading clock, now;
 	static struct saved saved;
-	uint32_t before, count;
+	uint32_t count;
 	uint64_t tsc, last_tsc;
 	int64_t elapsed;
 	struct vm vm;
 
-	load("guest", &saved, sizeof(saved));
+	if (fread(&saved, sizeof(saved), 1, stdin) != 1)
+		failed("there is no whole guest on stdin");
 	vm_create(&vm, 1);
 	memcpy(vm.memory, saved.memory, GUEST_MEMORY_SIZE);
-	memcpy(&before, vm_memory(&vm, GPA_COUNT), sizeof(before));
+	count = guest_count(&vm);
 	memcpy(&last_tsc, vm_memory(&vm, GPA_PROGRAM_TSC), sizeof(last_tsc));
 	vm_ioctl(vm.vcpu_fd[0], KVM_SET_SREGS, &saved.sregs, "KVM_SET_SREGS");
 	vm_ioctl(vm.vcpu_fd[0], KVM_SET_REGS, &saved.regs, "KVM_SET_REGS");
@@ -244,20 +213,18 @@ static void restore(void)
 
 	/* The guest's TSC goes on by what its clock did. It takes a run until the master clock is in use. */
 	vm_run(&vm, 0);
-	get_clock(&vm, &now);
-	if (!(now.flags & KVM_CLOCK_HOST_TSC))
-		failed("KVM_GET_CLOCK gives no TSC, flags 0x%x", now.flags);
+	get_whole_clock(&vm, &now);
 	elapsed = (int64_t)(now.clock - saved.clock.clock);
 	tsc_attribute(&vm, KVM_SET_DEVICE_ATTR, saved.clock.host_tsc + saved.tsc_offset - now.host_tsc +
 		      (uint64_t)elapsed * saved.tsc_khz / KHZ_PER_NS);
 	set_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW, saved.system_time_msr);
 
-	tsc = guest_round(&vm, &count);
+	tsc = guest_round(&vm);
 	get_clock(&vm, &now);
 	check("when it has run: realtime - clock moved by", reading_epoch(&now) - reading_epoch(&saved.clock), MOVE_NS);
-	if ((int64_t)(tsc - last_tsc) <= 0 || count <= before) {
-		printf("the guest went on from count %u, TSC %llu to count %u, TSC %llu: FAILED\n", before,
-		       (unsigned long long)last_tsc, count, (unsigned long long)tsc);
+	if ((int64_t)(tsc - last_tsc) <= 0 || guest_count(&vm) <= count) {
+		printf("the guest went on from count %u, TSC %llu to count %u, TSC %llu: FAILED\n", count,
+		       (unsigned long long)last_tsc, guest_count(&vm), (unsigned long long)tsc);
 		bad = 1;
 	}
 	check_guest(&vm, "the guest's own time is off by", GUEST_NS);

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded into QEMU: what it asks and tells KVM about the VM's clock goes to the file $REAL_CLOCK.log, and each byte that
- * comes through the pipe $REAL_CLOCK.ask is answered by a KVM_GET_CLOCK in $REAL_CLOCK.answer; the ioctl is for QEMU's own
- * address space only. A line is: get, set or ask; what was given; CLOCK, FLAGS, REALTIME and HOST_TSC of KVM_GET_CLOCK; ns of
- * CLOCK_MONOTONIC_RAW before and after. At `set` the reading is the one right after the KVM_SET_CLOCK.
+ * Preloaded into QEMU: what it asks and tells KVM about the VM's clock goes to the socket $REAL_CLOCK, and each byte
+ * that comes from there is answered by a KVM_GET_CLOCK; the ioctl is for QEMU's own address space only. A line is: get,
+ * set or ask; what was given; CLOCK, FLAGS and REALTIME of KVM_GET_CLOCK; ns of CLOCK_MONOTONIC_RAW before and after.
+ * At `set` the reading is the one right after the KVM_SET_CLOCK.
  * $REAL_OLD_MSR: KVM's CPUID does not offer the clock's newer MSRs to the guest.
  * $REAL_APART: the second vCPU's TSC is far from the first's, before either runs, and the master clock stays off.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +23,7 @@
 
 int ioctl(int fd, unsigned long request, ...);
 
-static int vm_fd = -1, second_fd = -1, log_fd = -1, ask_fd, answer_fd;
+static int vm_fd = -1, second_fd = -1, line_fd = -1;
 
 static uint64_t raw_now(void)
 {
@@ -36,55 +33,38 @@ static uint64_t raw_now(void)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-static void report(int fd, const char *what, uint64_t given, const struct clock_reading *reading, uint64_t before)
+static void report(const char *what, uint64_t given, const struct clock_reading *reading, uint64_t before)
 {
-	dprintf(fd, "%s %llu %llu %u %llu %llu %llu %llu\n", what, (unsigned long long)given,
+	dprintf(line_fd, "%s %llu %llu %u %llu %llu %llu\n", what, (unsigned long long)given,
 		(unsigned long long)reading->clock, reading->flags,
-		(unsigned long long)(reading->flags & KVM_CLOCK_REALTIME ? reading->realtime : 0),
-		(unsigned long long)(reading->flags & KVM_CLOCK_HOST_TSC ? reading->host_tsc : 0),
-		(unsigned long long)before, (unsigned long long)raw_now());
+		(unsigned long long)(has_realtime(reading) ? reading->realtime : 0), (unsigned long long)before,
+		(unsigned long long)raw_now());
+}
+
+static void get_and_report(const char *what, uint64_t given, uint64_t before)
+{
+	struct clock_reading reading = { 0 };
+
+	syscall(SYS_ioctl, vm_fd, KVM_GET_CLOCK, &reading);
+	report(what, given, &reading, before);
 }
 
 static void *answer(void *unused)
 {
-	struct clock_reading reading;
-	uint64_t before;
 	char byte;
 
 	(void)unused;
-	for (;;) {
-		if (read(ask_fd, &byte, 1) != 1)
-			continue;
-		memset(&reading, 0, sizeof(reading));
-		before = raw_now();
-		syscall(SYS_ioctl, vm_fd, KVM_GET_CLOCK, &reading);
-		report(answer_fd, "ask", 0, &reading, before);
-	}
+	while (read(line_fd, &byte, 1) == 1)
+		get_and_report("ask", 0, raw_now());
 	return NULL;
 }
 
-static int opened(const char *suffix, int flags)
-{
-	char name[200];
-	int fd;
-
-	snprintf(name, sizeof(name), "%s%s", getenv("REAL_CLOCK"), suffix);
-	fd = open(name, flags | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		perror(name);
-		_exit(1);
-	}
-	return fd;
-}
-
-static void start(void)
+static void start(int fd)
 {
 	pthread_t thread;
 
-	log_fd = opened(".log", O_WRONLY | O_CREAT | O_APPEND);
-	/* For both ways: none waits for the other end, and none ends with it. */
-	ask_fd = opened(".ask", O_RDWR);
-	answer_fd = opened(".answer", O_RDWR);
+	vm_fd = fd;
+	line_fd = atoi(getenv("REAL_CLOCK"));
 	if (pthread_create(&thread, NULL, answer, NULL))
 		_exit(1);
 }
@@ -119,8 +99,7 @@ int ioctl(int fd, unsigned long request, ...)
 {
 	/* QEMU has it in an int, whose sign goes into the upper half. */
 	const unsigned long wanted = (unsigned int)request;
-	struct clock_reading after;
-	uint64_t before, given;
+	uint64_t before;
 	va_list args;
 	void *arg;
 	int ret;
@@ -138,16 +117,11 @@ int ioctl(int fd, unsigned long request, ...)
 	ret = (int)syscall(SYS_ioctl, fd, request, arg);
 	if (wanted == KVM_CREATE_VCPU && ret >= 0 && (uintptr_t)arg == 1 && getenv("REAL_APART"))
 		second_fd = ret;
-	if (wanted == KVM_CREATE_VM && ret >= 0 && getenv("REAL_CLOCK") && log_fd < 0) {
-		vm_fd = ret;
-		start();
-	} else if (wanted == KVM_GET_CLOCK && !ret && log_fd >= 0) {
-		report(log_fd, "get", 0, arg, before);
-	} else if (wanted == KVM_SET_CLOCK && !ret && log_fd >= 0) {
-		given = ((struct clock_reading *)arg)->clock;
-		memset(&after, 0, sizeof(after));
-		syscall(SYS_ioctl, fd, KVM_GET_CLOCK, &after);
-		report(log_fd, "set", given, &after, before);
-	}
+	else if (wanted == KVM_CREATE_VM && ret >= 0 && vm_fd < 0)
+		start(ret);
+	else if (wanted == KVM_GET_CLOCK && !ret && fd == vm_fd)
+		report("get", 0, arg, before);
+	else if (wanted == KVM_SET_CLOCK && !ret && fd == vm_fd)
+		get_and_report("set", ((struct clock_reading *)arg)->clock, before);
 	return ret;
 }

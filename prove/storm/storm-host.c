@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to the host in the storm: its wall clock, its clocksource, its CPUs, its sleep, its memory, its processes.
+ * What happens to the host in the storm: to its wall clock, clocksource, CPUs, sleep, processes and memory.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/time.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,207 +22,121 @@
 #define BEFORE_2038	2147483646L
 #define BEFORE_2106	4294967294L
 #define SPREAD_S	100000000UL
-/* of 100 ms, in which a CPU has to come back */
+/* A CPU has to come back in so many tries; the suspend forbids it until it is over. */
 #define BACK_TRIES	600
+#define BACK_US		100000
 #define LAST_CPUS	2
-#define MEBI		(1UL << 20)
-/* What is left of the free memory: a kill for want of memory is no part of this storm. */
-#define LEFT_MEBI	150UL
 
 static int put_text(const char *file, const char *text)
 {
-	ssize_t length = (ssize_t)strlen(text);
 	int fd = open(file, O_WRONLY | O_CLOEXEC), error = 0;
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, (size_t)length) != length)
+	if (fd < 0 || dprintf(fd, "%s", text) < 0)
 		error = -errno;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return error;
 }
 
-static void step_to(time_t seconds)
-{
-	const struct timespec time = { .tv_sec = seconds };
-
-	move_begins();
-	clock_settime(CLOCK_REALTIME, &time);
-	move_ends();
-	done(TIME_STEP);
-}
-
-static void slew(long frequency)
-{
-	struct timex timex = { .modes = ADJ_FREQUENCY, .freq = frequency };
-
-	move_begins();
-	adjtimex(&timex);
-	move_ends();
-	done(TIME_SLEW);
-}
-
-void storm_time(uint64_t seed)
+void storm_time(struct random *random)
 {
 	static const time_t near[] = { BEFORE_2038, BEFORE_2106, YEAR_2001 };
-	struct timespec now, start;
-	struct random random;
+	struct timex slew = { .modes = ADJ_FREQUENCY, .freq = (long)random_below(random, 2 * MAX_FREQ) - MAX_FREQ };
+	struct timespec step = { .tv_sec = time(NULL) };
+	uint64_t what = random_below(random, 8);
 
-	random_seed(&random, seed, 100);
-	clock_gettime(CLOCK_REALTIME, &start);
-	while (!shared->stop) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		switch (random_below(&random, 8)) {
-		case 0:
-			step_to(near[random_below(&random, 3)]);
-			break;
-		case 1:
-			step_to((time_t)(YEAR_2001 + (long)random_below(&random, SPREAD_S)));
-			break;
-		case 2:
-			step_to(now.tv_sec + 1);
-			break;
-		case 3:
-			step_to(now.tv_sec - 1);
-			break;
-		default:
-			slew((long)random_below(&random, 2 * MAX_FREQ) - MAX_FREQ);
-		}
-		pause_ms(random_below(&random, 500));
-	}
-	slew(0);
-	step_to(start.tv_sec);
+	if (what == 0)
+		step.tv_sec = near[random_below(random, 3)];
+	else if (what == 1)
+		step.tv_sec = (time_t)(YEAR_2001 + random_below(random, SPREAD_S));
+	else
+		step.tv_sec += what == 2 ? 1 : -1;
+	shared->moves.begun++;
+	if (what < 4)
+		clock_settime(CLOCK_REALTIME, &step);
+	else
+		adjtimex(&slew);
+	shared->moves.done++;
 }
 
-void storm_clocksource(uint64_t seed)
+static void switch_to(const char *clocksource, bool is_tsc)
 {
-	static const char *const others[] = { "hpet", "acpi_pm" };
-	struct random random;
+	int error;
 
-	random_seed(&random, seed, 200);
-	while (!shared->stop) {
-		pause_ms(100 + random_below(&random, 1000));
-		move_begins();
-		/* In this order: who sees the switch must not take the TSC for the clocksource. */
-		shared->on_tsc = false;
-		atomic_fetch_add(&shared->switches, 1);
-		if (put_text(CLOCKSOURCE_FILE, others[random_below(&random, 2)]))
-			failed("cannot leave the TSC: %s", strerror(errno));
-		move_ends();
-		pause_ms(random_below(&random, 1000));
-		move_begins();
-		atomic_fetch_add(&shared->switches, 1);
-		if (put_text(CLOCKSOURCE_FILE, "tsc"))
-			failed("cannot go back to the TSC: %s", strerror(errno));
-		shared->on_tsc = true;
-		move_ends();
-		done(CLOCKSOURCE);
-	}
+	shared->moves.begun++;
+	/* In this order: who sees the switch must not take the TSC for the clocksource. */
+	shared->on_tsc = false;
+	shared->switches++;
+	error = put_text(CLOCKSOURCE_FILE, clocksource);
+	if (error)
+		failed("no switch to %s: %s", clocksource, strerror(-error));
+	shared->on_tsc = is_tsc;
+	shared->moves.done++;
 }
 
-void storm_cpus(uint64_t seed)
+void storm_clocksource(struct random *random)
 {
-	long nr = sysconf(_SC_NPROCESSORS_CONF);
-	const struct timespec a_while = { .tv_nsec = 100000000 };
-	struct random random;
+	switch_to(random_below(random, 2) ? "hpet" : "acpi_pm", false);
+	pause_ms(random_below(random, 1000));
+	switch_to("tsc", true);
+}
+
+void storm_cpus(struct random *random)
+{
+	long more = sysconf(_SC_NPROCESSORS_CONF) - LAST_CPUS;
 	int error, tries;
 	char file[64];
 
-	random_seed(&random, seed, 300);
-	if (nr <= LAST_CPUS)
+	if (more <= 0)
 		return;
-	while (!shared->stop) {
-		pause_ms(200 + random_below(&random, 1500));
-		snprintf(file, sizeof(file), "/sys/devices/system/cpu/cpu%ld/online",
-			 LAST_CPUS + (long)random_below(&random, (uint64_t)(nr - LAST_CPUS)));
-		if (put_text(file, "0"))
-			continue;
-		pause_ms(random_below(&random, 500));
-		/* Busy: the suspend forbids it until it is over. */
-		for (tries = 0; (error = put_text(file, "1")) == -EBUSY && tries < BACK_TRIES; tries++)
-			nanosleep(&a_while, NULL);
-		if (error)
-			failed("%s: the CPU does not come back: %s", file, strerror(-error));
-		done(CPU_UNPLUG);
-	}
+	snprintf(file, sizeof(file), "/sys/devices/system/cpu/cpu%ld/online",
+		 LAST_CPUS + (long)random_below(random, (uint64_t)more));
+	if (put_text(file, "0"))
+		return;
+	pause_ms(random_below(random, 500));
+	for (tries = 0; (error = put_text(file, "1")) == -EBUSY && tries < BACK_TRIES; tries++)
+		usleep(BACK_US);
+	if (error)
+		failed("%s: the CPU does not come back: %s", file, strerror(-error));
 }
 
 /* Freezes everybody until the power button is pressed, which rig/vm does; QEMU's RTC would not wake a VM with ACPI. */
-void storm_suspend(uint64_t seed)
+void storm_suspend(struct random *random)
 {
-	struct random random;
+	static bool suspended;
 
-	random_seed(&random, seed, 400);
-	while (!shared->stop) {
-		pause_ms(5000 + random_below(&random, 10000));
-		if (shared->stop)
-			break;
-		move_begins();
-		if (!put_text("/sys/power/state", "freeze"))
-			done(SUSPEND);
-		move_ends();
-	}
+	pause_ms(5000 + random_below(random, 10000));
+	if (shared->stop && !suspended && seconds >= 60)
+		failed("never suspended");
+	if (shared->stop)
+		return;
+	shared->moves.begun++;
+	suspended |= !put_text("/sys/power/state", "freeze");
+	shared->moves.done++;
 }
 
-void storm_victims(uint64_t seed)
+void storm_victims(struct random *random)
 {
-	struct random random;
+	pid_t pid = shared->victims[random_below(random, MAX_VICTIMS)];
+	bool stop = random_below(random, 2);
 	int status;
-	pid_t pid;
 
-	random_seed(&random, seed, 500);
-	while (!shared->stop) {
-		pause_ms(random_below(&random, 300));
-		pid = shared->victims[random_below(&random, MAX_CHILDREN)];
-		if (pid <= 0)
-			continue;
-		if (random_below(&random, 2)) {
-			kill(pid, SIGSTOP);
-			pause_ms(random_below(&random, 100));
-			kill(pid, SIGCONT);
-			done(STOPPED);
-		} else if (!ptrace(PTRACE_ATTACH, pid, NULL, NULL)) {
-			waitpid(pid, &status, 0);
-			pause_ms(random_below(&random, 100));
-			ptrace(PTRACE_DETACH, pid, NULL, NULL);
-			done(TRACED);
-		}
-	}
+	if (pid <= 0 || (stop ? kill(pid, SIGSTOP) : ptrace(PTRACE_ATTACH, pid, NULL, NULL)))
+		return;
+	if (!stop)
+		waitpid(pid, &status, 0);
+	pause_ms(random_below(random, 100));
+	if (stop)
+		kill(pid, SIGCONT);
+	else
+		ptrace(PTRACE_DETACH, pid, NULL, NULL);
 }
 
-static unsigned long free_mebi(void)
+/* Has the kernel give back and move what it can: the pages of the guests, too. 4 is for doing so in silence. */
+void storm_memory(struct random *random)
 {
-	unsigned long kib = 0;
-	char line[128];
-	FILE *file = fopen("/proc/meminfo", "re");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %lu", &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib / 1024;
-}
-
-void storm_memory(uint64_t seed)
-{
-	unsigned long size, at, mebi;
-	struct random random;
-	char *memory;
-
-	random_seed(&random, seed, 600);
-	while (!shared->stop) {
-		pause_ms(random_below(&random, 1000));
-		mebi = free_mebi();
-		if (mebi <= LEFT_MEBI)
-			continue;
-		size = (mebi - LEFT_MEBI) * MEBI;
-		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (memory == MAP_FAILED)
-			continue;
-		for (at = 0; at < size && !shared->stop && free_mebi() > LEFT_MEBI; at += MEBI)
-			memset(memory + at, 1, MEBI);
-		munmap(memory, size);
-		done(LOW_MEMORY);
-	}
+	if (random_below(random, 2))
+		put_text("/proc/sys/vm/drop_caches", "7");
+	else
+		put_text("/proc/sys/vm/compact_memory", "1");
 }

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VMs of the storm: one that everything is done to at once, one beside it that only the observer touches, and others
- * that come and go.
+ * The VMs of the storm: one that everything is done to at once, one beside it that only the observer touches, and
+ * others that come and go, each in a process of its own that ends with it in whatever state it is.
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "storm.h"
 #include "vm.h"
+
+#define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define VCPUS		4
 #define SLOT		1
@@ -27,53 +26,52 @@
 #define SLOT_SIZE	(SLOT_PAGES * GUEST_PAGE_SIZE)
 #define HOLE_GPA	0x80000ULL
 
-#define LONG_MODE_ATTR	0
-#define INVALID_GFN	UINT64_MAX
+#define LONG_MODE_ATTR		0
+#define SHARED_INFO_ATTR	1
+#define INVALID_GFN		UINT64_MAX
+/* Its struct has the size of the other. */
+#define XEN_VCPU_SET_ATTR	_IOW(KVMIO, 0xcb, struct xen_attr)
 
 /*
- * Both fields of KVM_GET_CLOCK and the epoch are cut to whole ns. The wall clock is slewed against kvmclock by up to 500 ppm;
- * as much again for the correction of what an earlier rate has left behind.
+ * Both fields of KVM_GET_CLOCK and the epoch are cut to whole ns. The wall clock is slewed against kvmclock by up to
+ * 500 ppm; as much again for the correction of what an earlier rate has left behind.
  */
 #define ROUNDING_NS	2
-#define SLEW		1000
+#define SLEW_PPM	1000
+#define MILLION		1000000
 /* Each vCPU may take a new snapshot meanwhile, and each snapshot continues the clock within two roundings. */
 #define SNAPSHOT_NS	(ROUNDING_NS + VCPUS * ROUNDING_NS)
-/* What is pending takes effect on the way into the guest: so many brackets are in between. */
+/*
+ * What is pending takes effect on the way into the guest: so many brackets are in between; fewer where the clock page
+ * does not yet tell of the clocksource, else a slow kernel has seldom settled by the next switch.
+ */
 #define RUN_EVERY	16
-/* And so many where the clock page does not yet tell of the clocksource: else a slow kernel has seldom settled by the next switch. */
 #define RUN_SOON	4
+/* So many brackets have to count in each full minute: else the observer has seen nothing. */
+#define COUNTED_A_MINUTE	100
+#define LIFE		20
+#define FUZZ_LIFE	400
 #define FUZZ_LIMIT_S	5
-#define BURST		32
-#define FUZZ_ROUND	400
 
 static struct vm stormed, quiet;
+static uint8_t *slot_memory;
+/* The vCPU that this thread runs. */
+static _Thread_local unsigned int vcpu;
+/* KVM_SET_CLOCK of the stormed VM. */
+static struct moves sets;
+
 /*
  * The host is on the TSC, or the quiet VM's clock page was seen to leave the master clock after the last switch of the
- * clocksource. Else a master clock may still be on, as KVM's update is pending: then its TSC is paired with the new counter
- * by a bracket, whose width is an error.
+ * clocksource. Else a master clock may still be on, as KVM's update is pending: then its TSC is paired with the new
+ * counter by a bracket, whose width is an error.
  */
 static bool settled = true;
 /* So the page was at that switch; if it was not, it may be older than the last return to the TSC, and says nothing. */
 static bool was_stable;
 static unsigned long seen_switches;
-static uint8_t *slot_memory;
+static unsigned long nr_counted, nr_elsewhere, nr_broken;
 
-static void broken(const char *format, ...) __printf(1, 2);
-static void broken(const char *format, ...)
-{
-	char text[sizeof(shared->first_broken)];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (!atomic_fetch_add(&shared->broken, 1)) {
-		memcpy(shared->first_broken, text, sizeof(text));
-		fprintf(stderr, "storm: broken: %s\n", text);
-	}
-}
-
-static int put_slot(struct vm *vm, uint32_t flags, uint64_t size)
+static void put_slot(uint32_t flags, uint64_t size)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = SLOT,
@@ -83,11 +81,22 @@ static int put_slot(struct vm *vm, uint32_t flags, uint64_t size)
 		.userspace_addr = (uintptr_t)slot_memory,
 	};
 
-	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	ioctl(stormed.fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static void make_stormed(unsigned int nr_vcpus, bool xen)
+{
+	slot_memory = mmap(NULL, SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (slot_memory == MAP_FAILED)
+		failed("mmap: %s", strerror(errno));
+	vm_create(&stormed, nr_vcpus);
+	if (xen && kernel_has_xen())
+		xen_enable(&stormed);
+	put_slot(0, SLOT_SIZE);
 }
 
 /* Whatever the kernel says to it: the storm is about what it leaves behind. */
-static void try_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value)
+static void try_msr(unsigned int at, uint32_t index, uint64_t value)
 {
 	struct {
 		struct kvm_msrs header;
@@ -98,32 +107,28 @@ static void try_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t v
 		.entry.data = value,
 	};
 
-	ioctl(vm->vcpu_fd[vcpu], KVM_SET_MSRS, &msr);
+	ioctl(stormed.vcpu_fd[at], KVM_SET_MSRS, &msr);
+}
+
+static unsigned int some_vcpu(struct random *random)
+{
+	return (unsigned int)random_below(random, stormed.nr_vcpus);
 }
 
 static uint64_t some_gpa(struct random *random)
 {
-	switch (random_below(random, 4)) {
-	case 0:
-		return SLOT_GPA + random_below(random, SLOT_SIZE);
-	case 1:
-		return HOLE_GPA + random_below(random, GUEST_PAGE_SIZE);
-	case 2:
-		return random_number(random) | SLOT_GPA;
-	default:
-		return GPA_WALL_CLOCK;
-	}
+	const uint64_t gpas[] = {
+		GPA_WALL_CLOCK,
+		SLOT_GPA + random_below(random, SLOT_SIZE),
+		HOLE_GPA + random_below(random, GUEST_PAGE_SIZE),
+		SLOT_GPA | random_number(random),
+	};
+
+	return gpas[random_below(random, NR(gpas))];
 }
 
-struct worker {
-	pthread_t thread;
-	void (*run)(struct random *random, unsigned int vcpu);
-	unsigned int vcpu;
-	struct random random;
-};
-
 /* All vCPUs run the same program: several writers of one wall clock. */
-static void guest_writes(struct random *random, unsigned int vcpu)
+static void guest_writes(struct random *random)
 {
 	static const struct guest_write writes[] = {
 		{ MSR_KVM_WALL_CLOCK_NEW, GPA_WALL_CLOCK },
@@ -131,146 +136,141 @@ static void guest_writes(struct random *random, unsigned int vcpu)
 	};
 
 	(void)random;
-	vm_guest_writes(&stormed, vcpu, writes, sizeof(writes) / sizeof(writes[0]));
-	done(GUEST_RUN);
+	vm_guest_writes(&stormed, vcpu, writes, NR(writes));
 }
 
-static void host_writes(struct random *random, unsigned int vcpu)
+static void host_writes(struct random *random)
 {
-	(void)vcpu;
-	try_msr(&stormed, (unsigned int)random_below(random, VCPUS),
-		random_below(random, 2) ? MSR_KVM_WALL_CLOCK : MSR_KVM_WALL_CLOCK_NEW, some_gpa(random));
-	done(HOST_WRITE);
+	static const uint32_t msrs[] = { MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW };
+	uint32_t msr = msrs[random_below(random, NR(msrs))];
+	bool time = msr == MSR_KVM_SYSTEM_TIME_NEW;
+
+	try_msr(some_vcpu(random), msr, time ? GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE : some_gpa(random));
 }
 
-static void gets_clock(struct random *random, unsigned int vcpu)
-{
-	struct clock_reading reading;
-
-	(void)vcpu;
-	get_clock(random_below(random, 2) ? &stormed : &quiet, &reading);
-	done(GET_CLOCK);
-	/* In bursts: the other parts need CPUs, too. */
-	if (!random_below(random, BURST))
-		pause_ms(random_below(random, 4));
-}
-
-static void sets_clock(struct random *random, unsigned int vcpu)
+static void gets_clock(struct random *random)
 {
 	struct clock_reading reading;
 
-	(void)vcpu;
+	(void)random;
 	get_clock(&stormed, &reading);
-	switch (random_below(random, 4)) {
-	case 0:
+}
+
+static void sets_clock(struct random *random)
+{
+	uint64_t what = random_below(random, 4);
+	struct clock_reading reading;
+
+	get_clock(&stormed, &reading);
+	if (what == 0) {
 		reading.flags = 0;
 		reading.clock = random_number(random) >> random_below(random, 64);
-		break;
-	case 1:
+	} else if (what == 1) {
 		reading.clock += random_below(random, NSEC_PER_SEC);
-		break;
 	}
-	atomic_fetch_add(&shared->sets_begun, 1);
+	sets.begun++;
 	set_clock(&stormed, &reading);
-	atomic_fetch_add(&shared->sets_done, 1);
-	done(SET_CLOCK);
-	pause_ms(random_below(random, 20));
+	sets.done++;
 }
 
-static void moves_xen_page(struct random *random, unsigned int vcpu)
+static void moves_xen_page(struct random *random)
 {
-	struct xen_attr attr = XEN_SHARED_INFO_ATTR(GPA_XEN_SHARED_INFO);
+	const struct xen_attr attrs[] = {
+		XEN_SHARED_INFO_ATTR(GPA_XEN_SHARED_INFO),
+		XEN_SHARED_INFO_ATTR(SLOT_GPA + random_below(random, SLOT_SIZE)),
+		XEN_SHARED_INFO_ATTR(HOLE_GPA),
+		{ .type = SHARED_INFO_ATTR, .u.gfn = INVALID_GFN },
+		{ .type = LONG_MODE_ATTR, .u.gfn = random_below(random, 2) },
+	};
 
-	(void)vcpu;
-	switch (random_below(random, 4)) {
-	case 0:
-		attr.u.gfn = SLOT_GPA / GUEST_PAGE_SIZE + random_below(random, SLOT_PAGES);
-		break;
-	case 1:
-		attr.type = LONG_MODE_ATTR;
-		attr.u.gfn = random_below(random, 2);
-		break;
-	case 2:
-		attr.u.gfn = random_below(random, 2) ? INVALID_GFN : HOLE_GPA / GUEST_PAGE_SIZE;
-		break;
-	}
-	ioctl(stormed.fd, XEN_HVM_SET_ATTR, &attr);
-	done(XEN_PAGE);
-	if (!random_below(random, BURST))
-		pause_ms(random_below(random, 4));
+	ioctl(stormed.fd, XEN_HVM_SET_ATTR, &attrs[random_below(random, NR(attrs))]);
 }
 
-static void moves_tsc(struct random *random, unsigned int vcpu)
+static void moves_tsc(struct random *random)
 {
 	uint64_t offset = random_number(random) >> random_below(random, 64);
 	const struct kvm_device_attr attr = {
 		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset,
 	};
-	unsigned int at = (unsigned int)random_below(random, VCPUS);
 
-	(void)vcpu;
-	if (random_below(random, 2)) {
-		ioctl(stormed.vcpu_fd[at], KVM_SET_DEVICE_ATTR, &attr);
-		done(TSC_OFFSET);
-	} else {
-		try_msr(&stormed, at, MSR_IA32_TSC, random_below(random, 3) ? 0 : offset);
-		done(TSC_WRITE);
-	}
-	pause_ms(random_below(random, 10));
+	if (random_below(random, 2))
+		ioctl(stormed.vcpu_fd[some_vcpu(random)], KVM_SET_DEVICE_ATTR, &attr);
+	else
+		try_msr(some_vcpu(random), MSR_IA32_TSC, random_below(random, 3) ? 0 : offset);
 }
 
-static void moves_slot(struct random *random, unsigned int vcpu)
+static void moves_slot(struct random *random)
 {
+	static const uint32_t flags[] = { 0, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY };
 	uint64_t bits[SLOT_PAGES] = { 0 };
 	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bits };
 
-	(void)vcpu;
-	switch (random_below(random, 4)) {
-	case 0:
-		put_slot(&stormed, 0, 0);
-		put_slot(&stormed, KVM_MEM_READONLY, SLOT_SIZE);
-		done(READ_ONLY);
-		break;
-	case 1:
-		put_slot(&stormed, KVM_MEM_LOG_DIRTY_PAGES, SLOT_SIZE);
-		ioctl(stormed.fd, KVM_GET_DIRTY_LOG, &log);
-		done(DIRTY_LOG);
-		break;
-	case 2:
+	if (random_below(random, 2))
+		put_slot(0, 0);
+	pause_ms(random_below(random, 3));
+	put_slot(flags[random_below(random, NR(flags))], SLOT_SIZE);
+	ioctl(stormed.fd, KVM_GET_DIRTY_LOG, &log);
+	if (!random_below(random, 4))
 		madvise(slot_memory, SLOT_SIZE, MADV_REMOVE);
-		break;
-	default:
-		put_slot(&stormed, 0, 0);
-		pause_ms(random_below(random, 3));
-		put_slot(&stormed, 0, SLOT_SIZE);
-		done(SLOT_MOVED);
-	}
-	pause_ms(random_below(random, 5));
 }
+
+/* A thread of the stormed VM for each; in bursts where the other parts need CPUs, too. */
+static const struct deed deeds[] = {
+	{ "guest_writes", guest_writes, 0, 1 },
+	{ "host_writes", host_writes, 0, 1 },
+	{ "gets_clock", gets_clock, 3, 32 },
+	{ "sets_clock", sets_clock, 20, 1 },
+	{ "xen_pages", moves_xen_page, 3, 32 },
+	{ "tsc", moves_tsc, 10, 1 },
+	{ "slots", moves_slot, 5, 1 },
+};
+
+/* The first deed is that of each vCPU. */
+#define WORKERS		(VCPUS + NR(deeds) - 1)
+
+static uint64_t worker_seed;
 
 static void *work(void *arg)
 {
-	struct worker *worker = arg;
+	uintptr_t nr = (uintptr_t)arg;
+	struct random random;
 
-	while (!shared->stop)
-		worker->run(&worker->random, worker->vcpu);
+	vcpu = (unsigned int)nr;
+	random_seed(&random, worker_seed, nr);
+	do_again(&deeds[nr < VCPUS ? 0 : nr - VCPUS + 1], &random);
 	return NULL;
 }
 
-/* What two epochs that were taken over width may differ by. */
-static int64_t bound_over(int64_t width, int64_t rounding, bool exact)
+static void broken(const char *format, ...) __printf(1, 2);
+static void broken(const char *format, ...)
 {
-	if (width < 0)
-		width = -width;
-	return exact ? rounding + width / (1000000 / SLEW) : rounding + width;
+	char text[200];
+	va_list args;
+
+	if (nr_broken++)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	printf("first_broken %s\n", text);
 }
 
-/* How far the written epoch is from another: sec has 32 bits and wraps in 2106. */
-static int64_t wraps_less(const struct wall_clock *wc, int64_t epoch)
-{
-	int64_t sec = epoch / NSEC_PER_SEC, nsec = epoch % NSEC_PER_SEC;
+/* Two readings of KVM_GET_CLOCK, which count if nothing moved the clock meanwhile. */
+struct bracket {
+	struct clock_reading first, last;
+	unsigned long moves_begun, sets_begun;
+	bool still, on_tsc;
+	int64_t width, moved;
+};
 
-	return (int32_t)(wc->sec - (uint32_t)sec) * NSEC_PER_SEC + ((int64_t)wc->nsec - nsec);
+static void begin_bracket(struct bracket *bracket, struct vm *vm)
+{
+	bracket->moves_begun = shared->moves.begun;
+	bracket->sets_begun = sets.begun;
+	bracket->on_tsc = shared->on_tsc;
+	bracket->still = shared->moves.done == bracket->moves_begun && shared->switches == seen_switches &&
+			 (vm == &quiet || sets.done == bracket->sets_begun);
+	get_clock(vm, &bracket->first);
 }
 
 static void check_flags(const struct clock_reading *reading, bool on_tsc)
@@ -281,94 +281,96 @@ static void check_flags(const struct clock_reading *reading, bool on_tsc)
 		broken("KVM_GET_CLOCK claims the TSC, flags 0x%x, under another clocksource", reading->flags);
 }
 
+/* Whether it counts, and has two epochs to compare. */
+static bool end_bracket(struct bracket *bracket, struct vm *vm)
+{
+	get_clock(vm, &bracket->last);
+	bracket->still = bracket->still && shared->moves.begun == bracket->moves_begun &&
+			 (vm == &quiet || sets.begun == bracket->sets_begun);
+	if (!bracket->still)
+		return false;
+	check_flags(&bracket->first, bracket->on_tsc);
+	check_flags(&bracket->last, bracket->on_tsc);
+	bracket->width = (int64_t)(bracket->last.clock - bracket->first.clock);
+	bracket->moved = reading_epoch(&bracket->last) - reading_epoch(&bracket->first);
+	return has_realtime(&bracket->first) && has_realtime(&bracket->last);
+}
+
+/* What two epochs in it may differ by. exact: none is paired with a counter by a bracket. */
+static int64_t bound_over(const struct bracket *bracket, int64_t rounding, bool exact)
+{
+	return rounding + (exact ? llabs(bracket->width) * SLEW_PPM / MILLION : llabs(bracket->width));
+}
+
+/* How far the written epoch is from that of a reading: sec has 32 bits and wraps in 2106. */
+static int64_t ahead(const struct wall_clock *wc, const struct clock_reading *reading)
+{
+	int64_t epoch = reading_epoch(reading), sec = epoch / NSEC_PER_SEC, nsec = epoch % NSEC_PER_SEC;
+
+	return (int32_t)(wc->sec - (uint32_t)sec) * NSEC_PER_SEC + ((int64_t)wc->nsec - nsec);
+}
+
 /* One bracket on the VM that nobody else touches. */
 static void observe_quiet(uint32_t *version)
 {
 	volatile struct wall_clock *memory = vm_memory(&quiet, GPA_WALL_CLOCK);
-	const unsigned long begun = shared->moves_begun;
-	const bool still = shared->moves_done == begun && shared->switches == seen_switches, on_tsc = shared->on_tsc;
-	int64_t low, high, early, late, width, bound;
-	struct clock_reading first, last;
+	struct bracket bracket;
 	uint64_t before, after;
 	struct wall_clock wc;
+	int64_t first, last, bound;
+	bool comparable;
 
 	before = __builtin_ia32_rdtsc();
-	get_clock(&quiet, &first);
+	begin_bracket(&bracket, &quiet);
 	after = __builtin_ia32_rdtsc();
 	set_msr(&quiet, 0, MSR_KVM_WALL_CLOCK_NEW, GPA_WALL_CLOCK);
 	wc.version = memory->version;
 	wc.sec = memory->sec;
 	wc.nsec = memory->nsec;
-	get_clock(&quiet, &last);
-	atomic_fetch_add(&shared->brackets, 1);
+	comparable = end_bracket(&bracket, &quiet);
 
 	if (wc.version != *version + 2)
 		broken("the version went from %u to %u, with one writer", *version, wc.version);
 	*version = wc.version;
 	if (wc.nsec >= NSEC_PER_SEC)
 		broken("nsec is %u", wc.nsec);
-	if (!still || shared->moves_begun != begun)
+	if (!bracket.still)
 		return;
-	atomic_fetch_add(&shared->counted, 1);
-	if (settled && !on_tsc)
-		atomic_fetch_add(&shared->elsewhere, 1);
-
-	check_flags(&first, on_tsc);
-	check_flags(&last, on_tsc);
-	if (first.flags & KVM_CLOCK_HOST_TSC && (first.host_tsc < before || first.host_tsc > after))
-		broken("host_tsc is not within the call: %lld ticks before it", (long long)(before - first.host_tsc));
-	width = (int64_t)(last.clock - first.clock);
-	if (width < 0)
-		broken("the clock went back by %lld ns", (long long)-width);
-	bound = bound_over(width, ROUNDING_NS, settled);
-	low = reading_epoch(&first);
-	high = reading_epoch(&last);
-	if (low > high) {
-		low = reading_epoch(&last);
-		high = reading_epoch(&first);
-	}
-	if (!has_realtime(&first) || !has_realtime(&last))
+	nr_counted++;
+	nr_elsewhere += settled && !bracket.on_tsc;
+	if (bracket.width < 0)
+		broken("the clock went back by %ld ns", -bracket.width);
+	if (bracket.first.flags & KVM_CLOCK_HOST_TSC &&
+	    (bracket.first.host_tsc < before || bracket.first.host_tsc > after))
+		broken("host_tsc is not within the call: %ld ticks before it", (long)(before - bracket.first.host_tsc));
+	if (!comparable)
 		return;
-	if (high - low > bound)
-		broken("two readings differ by %lld ns over %lld ns, flags 0x%x and 0x%x", (long long)(high - low),
-		       (long long)width, first.flags, last.flags);
-	early = wraps_less(&wc, low);
-	late = wraps_less(&wc, high);
-	if (early < -bound || late > bound)
-		broken("the epoch is %lld and %lld ns off the readings around it, which took %lld ns, flags 0x%x and 0x%x",
-		       (long long)early, (long long)late, (long long)width, first.flags, last.flags);
+	bound = bound_over(&bracket, ROUNDING_NS, settled);
+	if (llabs(bracket.moved) > bound)
+		broken("two readings differ by %ld ns over %ld ns, flags 0x%x and 0x%x", bracket.moved, bracket.width,
+		       bracket.first.flags, bracket.last.flags);
+	first = ahead(&wc, &bracket.first);
+	last = ahead(&wc, &bracket.last);
+	if ((first > bound && last > bound) || (first < -bound && last < -bound))
+		broken("the epoch is %ld and %ld ns off the readings around it, which took %ld ns, flags 0x%x and 0x%x",
+		       first, last, bracket.width, bracket.first.flags, bracket.last.flags);
 }
 
 /* The other: its clock may only be moved by KVM_SET_CLOCK, its version only go on. */
 static void observe_stormed(uint32_t *version)
 {
 	volatile struct wall_clock *memory = vm_memory(&stormed, GPA_WALL_CLOCK);
-	const unsigned long begun = shared->moves_begun, sets = shared->sets_begun;
-	const bool still = shared->moves_done == begun && shared->sets_done == sets && shared->switches == seen_switches,
-		   on_tsc = shared->on_tsc;
-	struct clock_reading first, last;
 	uint32_t now = memory->version;
-	int64_t moved, width;
+	struct bracket bracket;
 
 	if ((int32_t)(now - *version) < 0)
 		broken("the version went back from %u to %u", *version, now);
 	*version = now;
-	get_clock(&stormed, &first);
-	get_clock(&stormed, &last);
-	if (!still || shared->moves_begun != begun || shared->sets_begun != sets)
-		return;
-	check_flags(&first, on_tsc);
-	check_flags(&last, on_tsc);
-	if (!has_realtime(&first) || !has_realtime(&last))
-		return;
-	width = (int64_t)(last.clock - first.clock);
-	moved = reading_epoch(&last) - reading_epoch(&first);
-	if (moved < 0)
-		moved = -moved;
+	begin_bracket(&bracket, &stormed);
 	/* Its master clock goes on and off all the time. */
-	if (moved > bound_over(width, SNAPSHOT_NS, on_tsc))
-		broken("the stormed VM's clock moved by %lld ns in %lld ns, flags 0x%x and 0x%x", (long long)moved,
-		       (long long)width, first.flags, last.flags);
+	if (end_bracket(&bracket, &stormed) && llabs(bracket.moved) > bound_over(&bracket, SNAPSHOT_NS, bracket.on_tsc))
+		broken("the stormed VM's clock moved by %ld ns in %ld ns, flags 0x%x and 0x%x", bracket.moved,
+		       bracket.width, bracket.first.flags, bracket.last.flags);
 }
 
 static void observe(void)
@@ -381,13 +383,13 @@ static void observe(void)
 
 	set_msr(&quiet, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
 	for (i = 0; !shared->stop; i++) {
+		stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
 		if (shared->switches != seen_switches) {
 			seen_switches = shared->switches;
 			settled = false;
-			was_stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
+			was_stable = stable;
 		}
-		stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
-		if (!(i % (stable == shared->on_tsc ? RUN_EVERY : RUN_SOON)))
+		if (i % (stable == shared->on_tsc ? RUN_EVERY : RUN_SOON) == 0)
 			vm_run(&quiet, 0);
 		settled |= shared->on_tsc || (was_stable && !(time->flags & PVCLOCK_TSC_STABLE_BIT));
 		observe_quiet(&version);
@@ -396,190 +398,106 @@ static void observe(void)
 	}
 }
 
-void storm_vm(uint64_t seed)
+void storm_vm(struct random *random)
 {
-	static struct worker workers[] = {
-		{ .run = guest_writes, .vcpu = 0 }, { .run = guest_writes, .vcpu = 1 }, { .run = guest_writes, .vcpu = 2 },
-		{ .run = guest_writes, .vcpu = 3 }, { .run = host_writes }, { .run = gets_clock }, { .run = sets_clock },
-		{ .run = moves_xen_page }, { .run = moves_tsc }, { .run = moves_slot },
-	};
-	const unsigned int nr = sizeof(workers) / sizeof(workers[0]);
 	const volatile struct wall_clock *wc;
-	struct worker *worker;
+	pthread_t threads[WORKERS];
+	uintptr_t i;
 
-	slot_memory = mmap(NULL, SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (slot_memory == MAP_FAILED)
-		failed("mmap: %s", strerror(errno));
 	vm_create_running(&quiet, 1);
-	vm_create_running(&stormed, VCPUS);
-	if (kernel_has_xen())
-		xen_enable(&stormed);
-	put_slot(&stormed, 0, SLOT_SIZE);
-	for (worker = workers; worker < workers + nr; worker++) {
-		random_seed(&worker->random, seed, (uint64_t)(worker - workers));
-		if (pthread_create(&worker->thread, NULL, work, worker))
-			failed("no thread for a worker");
-	}
-	observe();
-	for (worker = workers; worker < workers + nr; worker++)
-		pthread_join(worker->thread, NULL);
+	make_stormed(VCPUS, true);
 	wc = vm_memory(&stormed, GPA_WALL_CLOCK);
+	worker_seed = random_number(random);
+	for (i = 0; i < WORKERS; i++)
+		if (pthread_create(&threads[i], NULL, work, (void *)i))
+			failed("no thread for a worker");
+	observe();
+	for (i = 0; i < WORKERS; i++)
+		pthread_join(threads[i], NULL);
 	if (wc->version & 1)
 		broken("at the end the version is odd: %u", wc->version);
+	printf("counted %lu\nelsewhere %lu\nbroken %lu\n", nr_counted, nr_elsewhere, nr_broken);
+	fflush(stdout);
+	if (shared->switches && seconds >= 60 && !nr_elsewhere)
+		failed("no bracket counted to the ns under another clocksource");
+	if (nr_counted < seconds / 60 * COUNTED_A_MINUTE)
+		failed("only %lu brackets counted, of at least %d a minute", nr_counted, COUNTED_A_MINUTE);
+	if (nr_broken)
+		_exit(BROKEN);
 }
 
-/* One VM of a process that ends with it in whatever state it is. */
-static void short_life(struct random *random)
+void storm_churn(struct random *random)
 {
-	struct clock_reading reading;
 	uint64_t left;
-	struct vm vm;
 
-	vm_create(&vm, 1 + (unsigned int)random_below(random, 3));
-	for (left = random_below(random, 20); left; left--) {
-		switch (random_below(random, 5)) {
-		case 0:
-			if (vm.nr_vcpus < VCPUS) {
-				vm_add_vcpu(&vm);
-				done(VCPU_CREATED);
-			}
-			break;
-		case 1:
-			vm_run(&vm, (unsigned int)random_below(random, vm.nr_vcpus));
-			break;
-		case 2:
-			try_msr(&vm, 0, MSR_KVM_WALL_CLOCK_NEW, some_gpa(random));
-			break;
-		case 3:
-			get_clock(&vm, &reading);
-			set_clock(&vm, &reading);
-			break;
-		default:
-			try_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
-		}
+	make_stormed(1, random_below(random, 2));
+	for (left = random_below(random, LIFE); left; left--) {
+		if (stormed.nr_vcpus < VCPUS && !random_below(random, 4))
+			vm_add_vcpu(&stormed);
+		vcpu = some_vcpu(random);
+		deeds[random_below(random, NR(deeds))].run(random);
 	}
-	done(VM_CREATED);
 }
-
-struct xen_vcpu_attr {
-	__u16 type;
-	__u16 pad[3];
-	__u64 size[8];
-};
-#define XEN_VCPU_SET_ATTR	_IOW(KVMIO, 0xcb, struct xen_vcpu_attr)
-#define NR_XEN_VCPU_ATTRS	10
-#define NR_XEN_ATTRS		6
 
 /* Mostly what has a meaning, else anything. */
 static uint64_t some_number(struct random *random)
 {
-	switch (random_below(random, 4)) {
-	case 0:
-		return some_gpa(random);
-	case 1:
-		return random_below(random, 16);
-	case 2:
-		return random_number(random) >> random_below(random, 64);
-	default:
-		return -random_below(random, 16);
-	}
+	const uint64_t numbers[] = {
+		some_gpa(random),
+		random_below(random, 16),
+		-random_below(random, 16),
+		random_number(random) >> random_below(random, 64),
+	};
+
+	return numbers[random_below(random, NR(numbers))];
 }
 
-static void fuzz_one(struct vm *vm, struct random *random)
+static void fuzz_one(struct random *random)
 {
+	static const struct call {
+		unsigned long request;
+		bool of_vcpu, by_value;
+		/* Of its first words: a type, flags ...; 0: it may be anything. */
+		unsigned int limits[2];
+	} calls[] = {
+		{ KVM_GET_CLOCK, false, false, { 0, 0 } },
+		{ KVM_SET_CLOCK, false, false, { 0, 16 } },
+		{ XEN_HVM_SET_ATTR, false, false, { 6, 0 } },
+		{ XEN_VCPU_SET_ATTR, true, false, { 10, 0 } },
+		{ KVM_SET_DEVICE_ATTR, true, false, { 1, 2 } },
+		{ KVM_SET_TSC_KHZ, true, true, { 0, 0 } },
+		{ KVM_RUN, true, true, { 1, 0 } },
+	}, *call;
 	static const uint32_t msrs[] = {
 		MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, MSR_IA32_TSC,
 	};
+	unsigned int i, at = some_vcpu(random);
 	uint64_t words[16];
-	struct kvm_device_attr device = {
-		.group = (uint32_t)random_below(random, 2), .attr = random_below(random, 2), .addr = (uintptr_t)words,
-	};
-	struct xen_attr *xen = (struct xen_attr *)words;
-	unsigned int i, vcpu = (unsigned int)random_below(random, vm->nr_vcpus);
-	void *arg = random_below(random, 16) ? (void *)words : (void *)(uintptr_t)some_number(random);
 
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		words[i] = some_number(random);
-	switch (random_below(random, 9)) {
-	case 0:
-		words[1] = random_below(random, 16);
-		ioctl(vm->fd, KVM_SET_CLOCK, arg);
-		break;
-	case 1:
-		ioctl(vm->fd, KVM_GET_CLOCK, arg);
-		break;
-	case 2:
-	case 3:
-		try_msr(vm, vcpu, msrs[random_below(random, sizeof(msrs) / sizeof(msrs[0]))], some_number(random));
-		break;
-	case 4:
-		xen->type = (__u16)random_below(random, NR_XEN_ATTRS);
-		ioctl(vm->fd, XEN_HVM_SET_ATTR, arg);
-		break;
-	case 5:
-		xen->type = (__u16)random_below(random, NR_XEN_VCPU_ATTRS);
-		ioctl(vm->vcpu_fd[vcpu], XEN_VCPU_SET_ATTR, arg);
-		break;
-	case 6:
-		ioctl(vm->vcpu_fd[vcpu], KVM_SET_DEVICE_ATTR, &device);
-		break;
-	case 7:
-		ioctl(vm->vcpu_fd[vcpu], KVM_SET_TSC_KHZ, random_below(random, 4) ? some_number(random) : 0);
-		break;
-	default:
-		vm->run[vcpu]->immediate_exit = !random_below(random, 4);
-		ioctl(vm->vcpu_fd[vcpu], KVM_RUN, NULL);
+	if (!random_below(random, 4)) {
+		try_msr(at, msrs[random_below(random, NR(msrs))], some_number(random));
+		return;
 	}
-	done(FUZZED);
+	call = &calls[random_below(random, NR(calls))];
+	for (i = 0; i < NR(words); i++)
+		words[i] = some_number(random);
+	for (i = 0; i < NR(call->limits); i++)
+		if (call->limits[i])
+			words[i] %= call->limits[i];
+	/* Where struct kvm_device_attr has an address. */
+	words[2] = (uintptr_t)&words[3];
+	stormed.run[at]->immediate_exit = !random_below(random, 4);
+	ioctl(call->of_vcpu ? stormed.vcpu_fd[at] : stormed.fd, call->request,
+	      call->by_value || !random_below(random, 16) ? words[0] : (uintptr_t)words);
 }
 
-static void fuzz_round(struct random *random)
+void storm_fuzz(struct random *random)
 {
-	struct vm vm;
 	int i;
 
 	/* The clock may be written over the guest's code, which then may do anything, but halt. */
 	alarm(FUZZ_LIMIT_S);
-	vm_create(&vm, 1 + (unsigned int)random_below(random, 2));
-	if (kernel_has_xen() && random_below(random, 4))
-		xen_enable(&vm);
-	for (i = 0; i < FUZZ_ROUND && !shared->stop; i++)
-		fuzz_one(&vm, random);
-}
-
-/* A process for each VM; its time may be over. */
-static void in_processes(uint64_t seed, uint64_t stream, void (*run)(struct random *random), unsigned int victim)
-{
-	struct random random;
-	int status;
-	pid_t pid;
-
-	random_seed(&random, seed, stream);
-	while (!shared->stop) {
-		random_number(&random);
-		pid = fork();
-		if (pid < 0)
-			failed("fork: %s", strerror(errno));
-		if (!pid) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			run(&random);
-			_exit(0);
-		}
-		shared->victims[victim] = pid;
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		shared->victims[victim] = 0;
-		if (WIFSIGNALED(status) ? WTERMSIG(status) != SIGALRM : WEXITSTATUS(status))
-			failed("the process of a VM ended with 0x%x", (unsigned int)status);
-	}
-}
-
-void storm_churn(uint64_t seed)
-{
-	in_processes(seed, 700, short_life, MAX_CHILDREN - 1);
-}
-
-void storm_fuzz(uint64_t seed)
-{
-	in_processes(seed, 800, fuzz_round, MAX_CHILDREN - 2);
+	make_stormed(1 + (unsigned int)random_below(random, 2), random_below(random, 4));
+	for (i = 0; i < FUZZ_LIFE && !shared->stop; i++)
+		fuzz_one(random);
 }

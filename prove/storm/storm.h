@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of the storm share. Each runs in a process of its own, some with threads; all memory they share is here.
+ * What the parts of the storm share. Each runs in a process of its own; all memory that they share is here.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -10,61 +10,43 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MAX_CHILDREN	16
+#define MAX_VICTIMS	2
+/* The status of the part whose observer saw a broken invariant, and of the whole. */
+#define BROKEN		3
+
+/*
+ * Whoever is about to move a clock adds to begun, and when it is done to done. A bracket counts if they were equal
+ * before it, and begun is the same after it.
+ */
+struct moves {
+	atomic_ulong begun, done;
+};
 
 struct shared {
-	/*
-	 * Whoever is about to step or slew a clock, or to move what it is read by, adds to moves_begun, and when it is done
-	 * to moves_done. A bracket counts if they were equal before it, and moves_begun is the same after it.
-	 */
-	atomic_ulong moves_begun, moves_done;
-	/* The same for the VM that is stormed: whoever sets its clock. */
-	atomic_ulong sets_begun, sets_done;
+	/* Steps and slews of the host's clocks, and switches of what they are read by. */
+	struct moves moves;
 	/* Meaningful while no move is under way. */
 	atomic_bool on_tsc;
 	/* How often the clocksource was switched: that takes effect in a VM only when its vCPUs run again. */
 	atomic_ulong switches;
 	atomic_bool stop;
-	/* The observer's. */
-	atomic_ulong brackets, counted, elsewhere, broken;
-	/* What was done, by kind. */
-	atomic_ulong done[32];
-	/* Who may be stopped or traced. */
-	_Atomic pid_t victims[MAX_CHILDREN];
-	char first_broken[200];
+	/* Who may be stopped or traced: processes that take part in no move of a clock that others wait for. */
+	_Atomic pid_t victims[MAX_VICTIMS];
 };
 
 extern struct shared *shared;
-
-enum deed {
-	GUEST_RUN,
-	HOST_WRITE,
-	GET_CLOCK,
-	SET_CLOCK,
-	XEN_PAGE,
-	TSC_OFFSET,
-	TSC_WRITE,
-	VCPU_CREATED,
-	VM_CREATED,
-	SLOT_MOVED,
-	DIRTY_LOG,
-	READ_ONLY,
-	CLOCKSOURCE,
-	TIME_STEP,
-	TIME_SLEW,
-	CPU_UNPLUG,
-	STOPPED,
-	TRACED,
-	LOW_MEMORY,
-	SUSPEND,
-	FUZZED,
-	NR_DEEDS,
-};
-
-extern const char *const deed_names[NR_DEEDS];
+extern unsigned long seconds;
 
 struct random {
 	uint64_t state;
+};
+
+/* Something that is done again and again. */
+struct deed {
+	const char *name;
+	void (*run)(struct random *random);
+	/* At most so long a pause after each, or after so many of them. */
+	unsigned int pause_ms, burst;
 };
 
 void random_seed(struct random *random, uint64_t seed, uint64_t stream);
@@ -72,19 +54,17 @@ uint64_t random_number(struct random *random);
 /* 0 to below limit */
 uint64_t random_below(struct random *random, uint64_t limit);
 void pause_ms(uint64_t ms);
-void done(enum deed deed);
-void move_begins(void);
-void move_ends(void);
+/* Until the storm is over. Prints how often it was done. */
+void do_again(const struct deed *deed, struct random *random);
 
-/* Each runs until shared->stop. */
-void storm_vm(uint64_t seed);
-void storm_churn(uint64_t seed);
-void storm_fuzz(uint64_t seed);
-void storm_time(uint64_t seed);
-void storm_clocksource(uint64_t seed);
-void storm_cpus(uint64_t seed);
-void storm_suspend(uint64_t seed);
-void storm_victims(uint64_t seed);
-void storm_memory(uint64_t seed);
+void storm_vm(struct random *random);
+void storm_churn(struct random *random);
+void storm_fuzz(struct random *random);
+void storm_time(struct random *random);
+void storm_clocksource(struct random *random);
+void storm_cpus(struct random *random);
+void storm_suspend(struct random *random);
+void storm_victims(struct random *random);
+void storm_memory(struct random *random);
 
 #endif /* STORM_H */

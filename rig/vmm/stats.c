@@ -29,10 +29,10 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int64_t percentile(int64_t *samples, unsigned long nr, unsigned int per_mille)
+int64_t percentile(int64_t *samples, unsigned long nr, unsigned int percent)
 {
 	qsort(samples, nr, sizeof(*samples), compare);
-	return samples[nr - 1 - (unsigned long)((uint64_t)(nr - 1) * (PER_MILLE - per_mille) / PER_MILLE)];
+	return samples[(uint64_t)(nr - 1) * percent / 100];
 }
 
 int64_t magnitude(int64_t value)

@@ -8,6 +8,7 @@
 #ifndef VM_H
 #define VM_H
 
+#include <asm/kvm_para.h>
 #include <linux/kvm.h>
 #include <linux/types.h>
 #include <stdbool.h>
@@ -48,18 +49,14 @@ _Static_assert(sizeof(struct clock_reading) == sizeof(struct kvm_clock_data), "K
 #define KVM_XEN_HVM_CONFIG_SHARED_INFO		(1 << 2)
 #endif
 
+#define MSR_IA32_TSC		0x10
 /* Documentation/virt/kvm/x86/msr.rst */
-#define MSR_IA32_TSC			0x10
-#define MSR_KVM_WALL_CLOCK		0x11
-#define MSR_KVM_SYSTEM_TIME		0x12
-#define MSR_KVM_WALL_CLOCK_NEW		0x4b564d00
-#define MSR_KVM_SYSTEM_TIME_NEW		0x4b564d01
-#define KVM_SYSTEM_TIME_ENABLE		1
+#define KVM_SYSTEM_TIME_ENABLE	1
 
 /*
- * Guest physical memory: a page each for the code that halts, the wall clock, the vCPU's time, Xen's shared info, the code
- * that sets up the clock, and what it leaves behind: a CPU that is emulated may lose its way in a page of code that several
- * vCPUs write to while they run it.
+ * Guest physical memory: a page each for the code that halts, the wall clock, the vCPU's time, Xen's shared info, the
+ * code that sets up the clock, and what it leaves behind: a CPU that is emulated may lose its way in a page of code
+ * that several vCPUs write to while they run it.
  */
 #define GUEST_PAGE_SIZE		0x1000
 #define GPA_CODE		0x0
@@ -100,6 +97,11 @@ struct vcpu_time {
 /* In flags: the master clock is in use. */
 #define PVCLOCK_TSC_STABLE_BIT	1
 
+struct one_msr {
+	struct kvm_msrs header;
+	struct kvm_msr_entry entry;
+};
+
 struct vm {
 	int fd;
 	unsigned int nr_vcpus;
@@ -117,10 +119,8 @@ void vm_create(struct vm *vm, unsigned int nr_vcpus);
 void vm_add_vcpu(struct vm *vm);
 /* Runs the vCPU up to its next halt: pending clock updates take effect on the way into the guest. */
 void vm_run(struct vm *vm, unsigned int vcpu);
-/* A VM all of whose vCPUs have run once. */
-void vm_create_running(struct vm *vm, unsigned int nr_vcpus);
-/* The number of --vcpus, or what the case takes by itself, but at least min. */
-unsigned int vcpus_or(unsigned int by_itself, unsigned int min);
+/* All vCPUs in turns, until what one asks of the others has taken effect. */
+void vm_run_all(struct vm *vm);
 void *vm_memory(struct vm *vm, uint64_t gpa);
 
 /* One write of an MSR by the guest. */
@@ -130,8 +130,8 @@ struct guest_write {
 };
 
 /*
- * The guest itself writes these MSRs, reads its TSC and halts: as the vCPU would by what a kernel does at boot. Returns its
- * TSC.
+ * The guest itself writes these MSRs, reads its TSC and halts: as the vCPU would by what a kernel does at boot. Returns
+ * its TSC.
  */
 uint64_t vm_guest_writes(struct vm *vm, unsigned int vcpu, const struct guest_write *writes, unsigned int nr);
 void vm_ioctl(int fd, unsigned long request, const void *arg, const char *name);
@@ -141,11 +141,13 @@ void set_clock(struct vm *vm, const struct clock_reading *reading);
 uint64_t get_msr(struct vm *vm, unsigned int vcpu, uint32_t index);
 void set_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value);
 
-/* The kernel knows KVM_CLOCK_REALTIME at all (v5.16). */
-bool kernel_has_realtime(void);
-/* These end the case as not measured, with the reason. */
+/* KVM_GET_DEVICE_ATTR or KVM_SET_DEVICE_ATTR of the TSC offset: false where there is none, before v5.16. */
+bool vm_tsc_offset(struct vm *vm, unsigned int vcpu, unsigned long request, uint64_t *offset);
+int vm_tsc_khz(struct vm *vm, unsigned int vcpu);
+
+bool has_master_clock(struct vm *vm);
+/* Ends the case as not measured. */
 void require_master_clock(struct vm *vm);
-void require_realtime(const struct clock_reading *reading);
 
 static inline int64_t written_epoch(const volatile struct wall_clock *wc)
 {
@@ -163,17 +165,20 @@ static inline int64_t reading_epoch(const struct clock_reading *reading)
 	return (int64_t)(reading->realtime - reading->clock);
 }
 
-/* What a clock mode makes of a VM: with the master clock, with unequal TSCs, with the boot vCPU on the old MSR, not run. */
-void mode_master(struct vm *vm, unsigned int vcpus);
+/*
+ * What a clock mode makes of a VM, beside vm_create(), before the first run: with the master clock, as all vCPUs have
+ * run; with unequal TSCs; with the boot vCPU on the old MSR.
+ */
+void vm_create_running(struct vm *vm, unsigned int nr_vcpus);
 void mode_noclock(struct vm *vm, unsigned int vcpus);
 void mode_old_time(struct vm *vm, unsigned int vcpus);
-void mode_before(struct vm *vm, unsigned int vcpus);
 
 /* The Xen shared info page: whether the kernel has it; turns it on for a VM; has the wall clock in it written. */
 bool kernel_has_xen(void);
 void xen_enable(struct vm *vm);
+void xen_write_wall_clock(struct vm *vm);
 /* Where struct shared_info of a 32-bit Xen guest, which is what a new VM is, has its wall clock. */
-#define XEN_WALL_CLOCK_OFFSET	0x900
+#define GPA_XEN_WALL_CLOCK	(GPA_XEN_SHARED_INFO + 0x900)
 /* KVM_XEN_HVM_SET_ATTR, since v5.12: as in linux/kvm.h, which may be older. */
 struct xen_attr {
 	__u16 type;
@@ -186,11 +191,8 @@ struct xen_attr {
 #define XEN_HVM_SET_ATTR	_IOW(KVMIO, 0xc9, struct xen_attr)
 #define XEN_SHARED_INFO_ATTR(gpa)	{ .type = 1, .u.gfn = (gpa) / GUEST_PAGE_SIZE }
 
-/* pvclock.c: (a * b) >> shift, for a shift of 32 to 63 and a result of 64 bits; and kvmclock, as a guest computes it. */
+/* pvclock.c: (a * b) >> shift, for a shift of 32 to 63 and a 64-bit result; and kvmclock, as a guest computes it. */
 uint64_t mul_shift(uint64_t a, uint64_t b, unsigned int shift);
 uint64_t guest_clock(const struct vcpu_time *time, uint64_t tsc);
-
-/* Puts the vCPU's TSC far from the others', which keeps the master clock off from the next run on. */
-void make_tsc_unequal(struct vm *vm, unsigned int vcpu);
 
 #endif /* VM_H */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # measure/bench/bench with played kernels and VMs: turns, what is kept of a run that was cut off, what is measured anew.
-# shellcheck disable=SC2013,SC2016,SC2154,SC2317 # words, not lines; what the played scripts expand; run calls bench; bats sets stderr and lines
+# shellcheck disable=SC2016,SC2154,SC2317 # what the played scripts expand; bats sets stderr and lines; run calls bench
 
 bats_require_minimum_version 1.5.0
 
@@ -11,18 +11,19 @@ setup() {
 	top=$BATS_TEST_TMPDIR
 	export BUILD=$top/build QEMU=$top/qemu HOST=0
 	mkdir -p "$top/bases" "$BUILD/bench"
-	cp -r rig prove measure deliver ci "$top/"
+	cp -r rig measure "$top/"
 	for base in 6.1 6.12; do echo 'SELFTEST=x/test' >"$top/bases/$base"; done
 	# The program is only looked at.
 	printf 'all %%:\n\ttrue\n' >"$top/measure/bench/Makefile"
 	echo program >"$BUILD/bench/kvm-clock-bench"
 	echo test >"$top/test"
+	echo '{"schema": 2, "cases": {"msr": {}}}' >"$top/document"
 	play qemu 'echo "QEMU emulator version 7.2.0"'
 	play rig/kernel 'dir="$BUILD/$BASE-$VARIANT"; mkdir -p "$dir"; cd "$dir"
-		for file in bzImage modules.cpio; do [ -e $file ] || echo "$BASE $VARIANT" >$file; done; echo "$BASE.0" >release; echo "$dir/bzImage"'
+		for file in bzImage modules.cpio; do [ -e $file ] || echo "$BASE $VARIANT" >$file; done
+		echo "$BASE.0" >release; echo "$dir/bzImage"'
 	play rig/kselftests 'echo '"$top/test"
-	# Each boot is written down; the job is known by what it runs.
-	vm 'case $CMD in ktap-run*) echo "KTAP version 1"; exit 1 ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	vm
 	results=$BUILD/results/bench
 }
 
@@ -31,8 +32,10 @@ play() {
 	chmod +x "$top/$1"
 }
 
+# vm [TEXT]: the VM does that, then what the real one would. Each boot and its command are written down.
 vm() {
-	play rig/vm 'echo "$BASE $VARIANT $SMP" >>'"$top/boots" "$1"
+	play rig/vm "cd $top"' && echo "$BASE $VARIANT $SMP" >>boots && echo "$CMD" >>commands' "${1:-}" \
+		'case $CMD in ktap-run*) echo "KTAP version 1"; exit 1 ;; *) cat document ;; esac'
 }
 
 bench() {
@@ -40,18 +43,22 @@ bench() {
 	JOBS=${JOBS:-idle selftest} "$top/measure/bench/bench"
 }
 
-rig_boots() { grep -c . "$top/boots"; }
+boots() { wc -l <"$top/boots"; }
 
-@test "the peers take turns, each job once, and the last line is the folder" {
+@test "the peers take turns, each job once, and the last line is the folder; after a complete run all begins anew" {
 	run -0 --separate-stderr bench
 	[ "${lines[-1]}" = "$results" ]
-	[ "$(paste -sd, "$top/boots")" = "$(printf '6.1 stock 2,6.1 patched 2,6.12 stock 2,6.12 patched 2,%.0s' 1 2 | sed 's/,$//')" ]
+	turn='6.1 stock 2,6.1 patched 2,6.12 stock 2,6.12 patched 2'
+	[ "$(paste -sd, "$top/boots")" = "$turn,$turn" ]
 	for peer in 6.1-stock 6.1-patched 6.12-stock 6.12-patched; do
 		[ -s "$results/$peer/idle.json" ]
 		[ -s "$results/$peer/selftest.ktap" ]
-		[ "$(jq -r '.environment | "\(.peer) \(.kernel) \(.qemu)"' "$results/$peer/environment.json")" = "$peer ${peer%-*}.0 7.2.0" ]
+		run -0 jq -r '.environment | "\(.peer) \(.kernel) \(.qemu)"' "$results/$peer/environment.json"
+		[ "$output" = "$peer ${peer%-*}.0 7.2.0" ]
 	done
-	[ -s "$results/complete" ]
+	run -0 --separate-stderr bench
+	[[ "$stderr" == *"measuring anew: the run of 20"*" is complete"* ]]
+	[ "$(boots)" = 8 ]
 }
 
 @test "one base, some jobs" {
@@ -60,43 +67,46 @@ rig_boots() { grep -c . "$top/boots"; }
 }
 
 @test "what could not be measured fails the run, is named, and alone is tried again" {
-	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) echo "kvm-clock-bench: error: no" >&2; exit 2 ;; *ktap-run*) echo "KTAP version 1" ;;
-		*) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) echo "kvm-clock-bench: error: no" >&2; exit 2 ;; esac'
 	run -1 --separate-stderr bench
-	[[ "$stderr" == *"6.12-stock: idle could not be measured, status 2; the log is "* ]]
+	[[ "$stderr" == *"bench: error: no"*"6.12-stock: idle could not be measured, status 2; the log is "* ]]
 	[ -z "$output" ]
 	[ ! -e "$results/6.12-stock/idle.json" ]
-	[ "$(rig_boots)" = 8 ]
-	vm 'echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}"'
+	[ "$(boots)" = 8 ]
+	vm
 	run -0 --separate-stderr bench
 	[[ "$stderr" == *"taking up the run that was cut off"* ]]
 	[ "$(cat "$top/boots")" = "6.12 stock 2" ]
 }
 
 @test "a run that was cut off in the middle of a job does that job again" {
-	vm 'if [ "$BASE-$VARIANT" = 6.12-stock ]; then echo "{\"schema\""; kill -TERM $PPID; exit; fi; echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}"'
+	vm 'if [ "$BASE-$VARIANT" = 6.12-stock ]; then echo "{\"schema\""; kill -TERM $PPID; exit; fi'
 	run ! bench
 	[ ! -e "$results/6.12-stock/idle.json" ]
-	vm 'case $CMD in ktap-run*) echo "KTAP version 1" ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	vm
 	run -0 bench
 	[ "$(head -n 1 "$top/boots")" = "6.12 stock 2" ]
-	[ "$(rig_boots)" = 6 ]
+	[ "$(boots)" = 6 ]
 }
 
 @test "output that is no document, half of one, or of another version of the bench is no measurement" {
 	for text in '' '{"schema": 2' '{"schema": 1, "cases": {"msr": {}}}' '{"schema": 2, "cases": {}}'; do
-		vm "echo '$text'"
+		vm "echo '$text'; exit"
 		JOBS=idle run -1 --separate-stderr bench
 		[[ "$stderr" == *"6.1-stock: idle could not be measured, status 125"* ]]
 	done
+	vm 'exit 1'
+	JOBS=selftest run -1 --separate-stderr bench
+	[[ "$stderr" == *"6.1-stock: selftest could not be measured, status 125"* ]]
 }
 
 @test "another kernel, program or number of tries: nothing of the run that was cut off is kept" {
-	vm 'if [ "$BASE" = 6.12 ]; then exit 2; fi; echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}"'
+	vm '[ "$BASE" != 6.12 ] || exit 2'
+	# again TEXT BOOTS
 	again() {
 		JOBS=idle run -1 --separate-stderr bench
 		[[ "$stderr" == *"$1"* ]]
-		[ "$(rig_boots)" = "$2" ]
+		[ "$(boots)" = "$2" ]
 	}
 	again "measuring 6.1-stock" 4
 	again "taking up" 2
@@ -109,28 +119,21 @@ rig_boots() { grep -c . "$top/boots"; }
 }
 
 @test "a selftest that was built anew is run again, and other jobs are added to a run that was cut off" {
-	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) exit 2 ;; *ktap-run*) echo "KTAP version 1" ;; *) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; esac'
+	vm 'case $BASE-$VARIANT-$CMD in 6.12-stock-*msr*) exit 2 ;; esac'
 	JOBS="idle selftest" run -1 bench
 	touch -d '1 minute' "$top/test"
 	JOBS="plain selftest" run -1 bench
-	[ "$(rig_boots)" = 8 ]
+	[ "$(boots)" = 8 ]
 	[ -s "$results/6.1-stock/idle.json" ]
 }
 
-@test "after a complete run everything is measured anew" {
-	run -0 bench
-	run -0 --separate-stderr bench
-	[[ "$stderr" == *"measuring anew: the run of 20"*" is complete"* ]]
-	[ "$(rig_boots)" = 8 ]
-}
-
-@test "the machine's own /dev/kvm comes last, if there is one" {
+@test "the machine's own /dev/kvm comes last, if there is one, and its clocksource is left alone" {
 	bash -c '. rig/lib.sh && have_kvm' || skip "no usable /dev/kvm"
-	play build/bench/kvm-clock-bench 'case "$*" in *--case*) echo "{\"schema\": 2, \"cases\": {\"msr\": {}}}" ;; *) exit 1 ;; esac'
+	play build/bench/kvm-clock-bench 'case "$*" in *clocksource*) exit 1 ;; *--case*) cat ../../document ;; esac'
 	HOST=1 JOBS="idle cost" run -0 --separate-stderr bench
-	[ "$(rig_boots)" = 8 ]
+	[ "$(boots)" = 8 ]
 	[ -s "$results/host/idle.json" ]
-	[ "$(jq -s length "$results/host/cost.json")" = 4 ]
+	[ "$(jq -s length "$results/host/cost.json")" = 6 ]
 	[ "$(jq -r .environment.kernel "$results/host/environment.json")" = "$(uname -r)" ]
 }
 
@@ -147,22 +150,13 @@ rig_boots() { grep -c . "$top/boots"; }
 	[[ "$stderr" == *"BASE=5.10 is unknown"* ]]
 }
 
-@test "every job of the list has its command, and every case of the bench is in one" {
+@test "every case of the bench is in a job, and no other" {
 	make -s -C measure/bench OUT="$top/real" "$top/real/kvm-clock-bench"
-	FULL='' TRIES=4 BUSY=1 AGE=1 program=$top/real/kvm-clock-bench selftest=test
-	eval "$(grep -E '^in_vm\(\)' rig/lib.sh)"
-	. measure/bench/bench-jobs.sh
-	all=
-	for name in $job_names full full_loaded; do
-		command=
-		job "$name"
-		[ -n "$command" ]
-		all+=$command
-	done
-	for case in $("$program" --list | cut -d ' ' -f 1); do
-		[[ "$all" == *"--case $case "* ]]
-	done
-	for case in $(grep -o -- '--case [a-z_]*' <<<"$all" | cut -d ' ' -f 2 | sort -u); do
-		"$program" --list | grep -q "^$case "
+	for FULL in "" 1; do
+		: >"$top/commands"
+		export FULL
+		BASE=6.1 run -0 "$top/measure/bench/bench"
+		diff <(grep -o -- '--case [a-z_]*' "$top/commands" | cut -d ' ' -f 2 | sort -u) \
+			<("$top/real/kvm-clock-bench" --list | cut -d ' ' -f 1 | sort -u)
 	done
 }

@@ -19,9 +19,11 @@ fake() {
 	cp -a rig prove measure deliver ci bases tests "$top/"
 	cp "$1" "$BATS_TEST_TMPDIR/stream"
 	printf '#!/bin/sh\ncat %s\nexit %s\n' "$BATS_TEST_TMPDIR/stream" "$2" >"$top/rig/vm"
-	printf '#!/bin/sh\nawk %s "$1"\n' \
-		"'/^  ok.*SKIP/ { s++; next } /^  ok/ { p++ } /^  not ok/ { f++ } END { print p+0 \" passed, \" f+0 \" failed, \" s+0 \" skipped\"; exit f ? 1 : 0 }'" \
-		>"$top/rig/ktap"
+	cat >"$top/rig/ktap" <<-'FAKE'
+		#!/bin/sh
+		awk '/^  ok/ { ok++ } /^  not ok/ { bad++ }
+			END { print ok + 0 " passed, " bad + 0 " failed, 0 skipped"; exit bad > 0 }' "$1"
+	FAKE
 	export BOOT=/nonexistent
 }
 
@@ -33,16 +35,13 @@ stream() {
 	for name; do n=$((n + 1)); echo "  not ok $n $name"; done
 }
 
-@test "an argument, an unknown VARIANT, a TIMEOUT that is none: one line, status 2" {
+@test "an argument, an unknown VARIANT, a TIMEOUT that is none, CASE= with VARIANT=stock: one line, status 2" {
 	run -2 --separate-stderr prove/bad-input/bad-input now
 	[ "${#stderr_lines[@]}" = 1 ]
 	VARIANT=other run -2 --separate-stderr prove/bad-input/bad-input
 	[ "${#stderr_lines[@]}" = 1 ]
 	TIMEOUT=soon run -2 --separate-stderr prove/bad-input/bad-input
 	[ "${stderr_lines[0]}" = "bad-input: error: TIMEOUT=soon is no number of seconds" ]
-}
-
-@test "CASE= with VARIANT=stock is refused" {
 	CASE=msr_zero VARIANT=stock run -2 --separate-stderr prove/bad-input/bad-input
 	[[ ${stderr_lines[0]} == *"exclude each other"* ]]
 }
@@ -59,7 +58,7 @@ stream() {
 	stream $(sed 's/#.*//' prove/expect/6.1-bad-input-differs) >"$BATS_TEST_TMPDIR/in"
 	fake "$BATS_TEST_TMPDIR/in" 1
 	VARIANT=stock run -0 --separate-stderr "$top/prove/bad-input/bad-input"
-	[ "$output" = "$(($(grep -c "^[a-z]" "$top/prove/expect/6.1-bad-input-differs") + 1)) passed, 0 failed, 0 skipped" ]
+	[ "$output" = "$((1 + $(grep -c "^[a-z]" prove/expect/6.1-bad-input-differs))) passed, 0 failed, 0 skipped" ]
 	stream msr_unaligned >"$BATS_TEST_TMPDIR/stream"
 	VARIANT=stock run -1 --separate-stderr "$top/prove/bad-input/bad-input"
 	[[ ${stderr_lines[*]} == *"msr_unaligned fails on stock, but is not in"* ]]
@@ -81,10 +80,10 @@ stream() {
 	[[ ${stderr_lines[-1]} == *"there is no case msr_of_old" ]]
 }
 
-@test "the program: unknown option and unknown case, status 2; at least 60 cases, no name twice" {
+@test "the program: unknown option and unknown case, status 2; at least 40 cases, no name twice" {
 	make -s -C prove OUT="$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/bad-input"
 	run -2 --separate-stderr "$BATS_TEST_TMPDIR/bad-input" -x
 	"$BATS_TEST_TMPDIR/bad-input" -l >"$BATS_TEST_TMPDIR/list"
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/list")" -ge 60 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/list")" -ge 40 ]
 	[ -z "$(sort "$BATS_TEST_TMPDIR/list" | uniq -d)" ]
 }

@@ -10,25 +10,32 @@ setup() {
 	unset RUNS TIMEOUT FRAGMENTS BOOT
 	export BUILD=$BATS_TEST_TMPDIR/build
 	dir=$BATS_TEST_TMPDIR
+	touch "$dir/listed" "$dir/changes"
 }
 
-# source_tree: a function that is entered, one that is not, a declaration of two lines before the definition, an inlined one.
+# source_tree: a function that is entered, one that is not, a declaration of two lines before the definition.
 source_tree() {
 	mkdir -p "$dir/tree/arch/x86/kvm"
-	printf '%s\n' 'static u64 later(struct kvm *kvm,' '		u64 tsc);' '' 'static u64 often(int a)' '{' '	if (a)' \
-		'		return 1;' '	return later(NULL, 0);' '}' '' 'static u64 later(struct kvm *kvm,' '		u64 tsc)' '{' \
+	printf '%s\n' 'static u64 later(struct kvm *kvm,' '		u64 tsc);' '' \
+		'static u64 often(int a)' '{' '	if (a)' '		return 1;' \
+		'	return later(NULL, 0);' '}' '' \
+		'static u64 later(struct kvm *kvm,' '		u64 tsc)' '{' \
 		'	return tsc;' '}' >"$dir/tree/arch/x86/kvm/x86.c"
 	printf 'arch/x86/kvm/x86.c %s\n' later often dropped >"$dir/touched"
 }
 
+# coverage_of JSON...: of that tree
+coverage_of() { prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/listed" "$dir/changes" "$@"; }
+
 # gcov_says NAME OFTEN LATER TAKEN NOT: a file of gcov's: how often these were entered, and what the branch did.
 gcov_says() {
 	jq -n --argjson often "$2" --argjson later "$3" --argjson taken "$4" --argjson not "$5" '
-		def line(n; c; f): { line_number: n, count: c, function_name: f, branches: [] };
-		{ data_file: "x86.gcda", files: [{ file: "../arch/x86/kvm/x86.c", functions: [
-			{ name: "often", execution_count: $often }, { name: "later", execution_count: $later } ], lines: [
-			line(4; $often; "often"), line(6; $often; "often") + { branches: [{ count: $taken }, { count: $not }] },
-			line(7; $taken; "often"), line(8; $not; "often"), line(14; $later; "later") ] }] }' | gzip >"$dir/$1"
+		def line(n; c): { line_number: n, count: c, branches: [] };
+		{ files: [{ file: "../arch/x86/kvm/x86.c",
+			functions: [{ name: "often", execution_count: $often },
+				{ name: "later", execution_count: $later }],
+			lines: [line(4; $often), line(6; $often) + { branches: [{ count: $taken }, { count: $not }] },
+				line(7; $taken), line(8; $not), line(14; $later)] }] }' | gzip >"$dir/$1"
 }
 
 @test "touched: the function that a line is added to or taken from, and no neighbour" {
@@ -102,20 +109,20 @@ virt/kvm/kvm_main.c type_on_the_line_before" ]
 	source_tree
 	gcov_says 1.gz 3 3 0 3
 	gcov_says 2.gz 2 2 0 2
-	run -0 prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz" "$dir/2.gz"
+	run -0 coverage_of "$dir/1.gz" "$dir/2.gz"
 	[[ ${lines[1]} =~ ^later\ +x86.c:11\ +5\ +1/1\ +0/0$ ]]
 	[[ ${lines[2]} =~ ^often\ +x86.c:4\ +5\ +3/4\ +1/2$ ]]
 	[[ $output == *"never taken in other lines of these functions:
 arch/x86/kvm/x86.c:6: often(): branch 1 of 2: if (a)"* ]]
 	[[ $output == *$'\nlines 4 of 5, branches 1 of 2, of the series\' own 0 of 0\n'* ]]
 	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
-	printf '%s\n' '+++ b/arch/x86/kvm/x86.c' '@@ -5,0 +6,2 @@ int a(void)' >"$dir/diff"
-	run -0 prove/coverage/coverage.py --changes "$dir/diff" "$dir/tree" "$dir/touched" "$dir/1.gz" "$dir/2.gz"
+	printf '%s\n' '+++ b/arch/x86/kvm/x86.c' '@@ -5,0 +6,2 @@ int a(void)' >"$dir/changes"
+	run -0 coverage_of "$dir/1.gz" "$dir/2.gz"
 	[[ $output == *"never taken in lines that the series writes:
 arch/x86/kvm/x86.c:6: often(): branch 1 of 2: if (a)"* ]]
 	[[ $output == *"of the series' own 1 of 2"* ]]
 	gcov_says 2.gz 2 0 2 0
-	run -0 prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz" "$dir/2.gz"
+	run -0 coverage_of "$dir/1.gz" "$dir/2.gz"
 	[[ $output == *$'these functions:\nnothing'* ]]
 }
 
@@ -123,33 +130,29 @@ arch/x86/kvm/x86.c:6: often(): branch 1 of 2: if (a)"* ]]
 	mkdir -p "$dir/tree/virt/kvm"
 	printf '%s\n' 'static unsigned long' 'scan(int a)' '{' '	return a;' '}' >"$dir/tree/virt/kvm/kvm_main.c"
 	echo 'virt/kvm/kvm_main.c scan' >"$dir/touched"
-	jq -n '{ data_file: "kvm_main.gcda", files: [{ file: "../arch/x86/kvm/../../../virt/kvm/kvm_main.c", functions: [
-		{ name: "scan", execution_count: 7 } ], lines: [{ line_number: 4, count: 7, function_name: "scan", branches: [] }] }] }' |
-		gzip >"$dir/1.gz"
-	run -0 prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz"
+	jq -n '{ files: [{ file: "../arch/x86/kvm/../../../virt/kvm/kvm_main.c",
+		functions: [{ name: "scan", execution_count: 7 }],
+		lines: [{ line_number: 4, count: 7, branches: [] }] }] }' | gzip >"$dir/1.gz"
+	run -0 coverage_of "$dir/1.gz"
 	[[ ${lines[1]} =~ ^scan\ +kvm_main.c:2\ +7\ +1/1\ +0/0$ ]]
 }
 
-@test "a function that was never entered fails, unless it is listed with a reason" {
+@test "a function that was never entered fails, unless it is listed with a reason; so does a list that is not true" {
 	source_tree
 	gcov_says 1.gz 3 0 3 0
-	run -1 --separate-stderr prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz"
+	run -1 --separate-stderr coverage_of "$dir/1.gz"
 	[ "${lines[-1]}" = "1 passed, 1 failed, 0 skipped" ]
 	[ "${stderr_lines[0]}" = "coverage: later of arch/x86/kvm/x86.c was never entered" ]
 	echo 'later # needs another machine' >"$dir/listed"
-	run -0 --separate-stderr prove/coverage/coverage.py --listed "$dir/listed" "$dir/tree" "$dir/touched" "$dir/1.gz"
+	run -0 --separate-stderr coverage_of "$dir/1.gz"
 	[ "${lines[-1]}" = "1 passed, 0 failed, 1 skipped" ]
 	[[ ${lines[1]} == later*"needs another machine" ]]
 	echo later >"$dir/listed"
-	run -2 --separate-stderr prove/coverage/coverage.py --listed "$dir/listed" "$dir/tree" "$dir/touched" "$dir/1.gz"
+	run -2 --separate-stderr coverage_of "$dir/1.gz"
 	[[ ${stderr_lines[0]} == *"later has no reason: write it behind a #" ]]
-}
-
-@test "a list that is no longer true fails" {
-	source_tree
 	gcov_says 1.gz 3 3 3 3
 	printf '%s\n' '# comment' 'later # never' 'dropped # by a later patch' >"$dir/listed"
-	run -1 --separate-stderr prove/coverage/coverage.py --listed "$dir/listed" "$dir/tree" "$dir/touched" "$dir/1.gz"
+	run -1 --separate-stderr coverage_of "$dir/1.gz"
 	[[ ${stderr_lines[0]} == *"later was entered: take it off "* ]]
 	[[ ${stderr_lines[1]} == *"the series touches no function dropped" ]]
 }
@@ -157,11 +160,11 @@ arch/x86/kvm/x86.c:6: often(): branch 1 of 2: if (a)"* ]]
 @test "what gcov did not write, and a tree without the functions: status 2" {
 	source_tree
 	echo no >"$dir/1.gz"
-	run -2 --separate-stderr prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz"
+	run -2 --separate-stderr coverage_of "$dir/1.gz"
 	[[ ${stderr_lines[0]} == *"1.gz is not what gcov writes"* ]]
 	gcov_says 1.gz 1 1 1 1
 	: >"$dir/tree/arch/x86/kvm/x86.c"
-	run -2 --separate-stderr prove/coverage/coverage.py "$dir/tree" "$dir/touched" "$dir/1.gz"
+	run -2 --separate-stderr coverage_of "$dir/1.gz"
 	[[ ${stderr_lines[0]} == *"names no function that is in"* ]]
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# prove/real-guest/real-guest and prove/live-update/live-update without a boot: bad arguments, and what they make of a VM's end, by a fake rig/vm.
+# prove/real-guest/real-guest and prove/live-update/live-update without a boot: bad arguments, and what they make of a
+# VM's end, by a fake rig/vm.
 # shellcheck disable=SC2016,SC2154 # the fake expands its own variables; bats sets stderr_lines
 
 bats_require_minimum_version 1.5.0
@@ -66,19 +67,6 @@ ktap() { printf 'KTAP version 1\n1..2\n# a number\n%s 1 boot\nok 2 epoch' "$1"; 
 	run -124 --separate-stderr "$top/prove/real-guest/real-guest" tsc
 	[ "$output" = "0 passed, 1 failed, 0 skipped" ]
 	[[ ${stderr_lines[*]} == *"tsc: vm: LOST (a reason)"* ]]
-}
-
-@test "Xen is QEMU's to offer: a skip with the reason, and everything skipped is no pass" {
-	fake "" 0
-	printf '#!/bin/sh\n[ "$1" != --version ] || echo "QEMU emulator version 7.2.0 (x)"\necho "{\\"name\\": \\"kernel-irqchip\\"}"\n' >"$BATS_TEST_TMPDIR/qemu"
-	chmod +x "$BATS_TEST_TMPDIR/qemu"
-	QEMU=$BATS_TEST_TMPDIR/qemu run -4 --separate-stderr "$top/prove/real-guest/real-guest" xen
-	[ "$output" = "0 passed, 0 failed, 1 skipped" ]
-	grep -q '^ok 1 xen # SKIP QEMU 7.2.0 has no xen-version' "$BUILD/results/real-6.1-patched-rig-real-xen.ktap"
-	sed -i 's/kernel-irqchip/xen-version/' "$BATS_TEST_TMPDIR/qemu"
-	QEMU=$BATS_TEST_TMPDIR/qemu run -1 --separate-stderr "$top/prove/real-guest/real-guest" xen
-	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/qemu"
-	QEMU=$BATS_TEST_TMPDIR/qemu run -2 --separate-stderr "$top/prove/real-guest/real-guest" xen
 }
 
 @test "live update: its checks are the cases, and a VM that was lost in either half is no verdict" {

@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# What the series' own test programs change of the host is as it was before, also when they are interrupted in the
+# middle; and they change it only if asked to. With real boots of $BOOT; PROGRAMS are these programs (rig/kselftests).
+# shellcheck disable=SC2016,SC2154 # what expands in the VM only; bats sets output
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	# What can be changed: the clocksource, the frequency, and how far real time is ahead of CLOCK_MONOTONIC, in us.
+	# With one such state, and seconds, it waits until there is another; half of the test's smallest step counts.
+	export HOST=$BATS_FILE_TMPDIR/host
+	gcc -static -O2 -Wall -Wextra -Werror -o "$HOST" -x c - <<-'EOF'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <sys/timex.h>
+		#include <time.h>
+
+		#define CURRENT "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+		static long us(clockid_t id)
+		{
+			struct timespec ts;
+
+			clock_gettime(id, &ts);
+			return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+		}
+
+		/* The best of some tries, as this may be preempted between the two clocks. */
+		static long ahead_us(void)
+		{
+			long best = -1, ahead = 0, mono, width;
+
+			for (int i = 0; i < 20; i++) {
+				mono = us(CLOCK_MONOTONIC);
+				long real = us(CLOCK_REALTIME);
+				width = us(CLOCK_MONOTONIC) - mono;
+				if (best < 0 || width < best) {
+					best = width;
+					ahead = real - mono;
+				}
+			}
+			return ahead;
+		}
+
+		int main(int argc, char *argv[])
+		{
+			char now[32] = "", was[32] = "";
+			long ahead, was_ahead = 0, freq, was_freq = 0, start = us(CLOCK_MONOTONIC);
+
+			if (argc > 1 && sscanf(argv[1], "%31s %ld %ld", was, &was_freq, &was_ahead) != 3)
+				return 2;
+			do {
+				struct timex tx = { 0 };
+				FILE *f = fopen(CURRENT, "r");
+
+				if (!f || fscanf(f, "%31s", now) != 1 || adjtimex(&tx) < 0)
+					return 2;
+				fclose(f);
+				freq = tx.freq;
+				ahead = ahead_us();
+				if (argc == 1 || strcmp(now, was) || freq != was_freq ||
+				    labs(ahead - was_ahead) >= 500) {
+					printf("%s %ld %ld\n", now, freq, ahead);
+					return 0;
+				}
+			} while (us(CLOCK_MONOTONIC) - start < atol(argv[2]) * 1000000);
+			return 1;
+		}
+	EOF
+}
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	unset APPEND CMD CPU MEM QEMU QEMU_ARGS SMP TIMEOUT
+	export LOGDIR=$BATS_TEST_TMPDIR/log FILES="$HOST ${PROGRAMS:?}"
+}
+
+teardown() {
+	# What bats shows of a failed test.
+	[ -n "$BATS_TEST_COMPLETED" ] || printf '%s\n' "$output" "$stderr"
+}
+
+# interrupted CASE: the program is ended by SIGINT, then by SIGTERM, as soon as the host is another.
+interrupted() {
+	CMD='before=$(./host)
+		for signal in INT TERM; do
+			./kvm_clock_epoch_test -d -t '"$1"' >out 2>&1 &
+			changed=$(./host "$before" 60) || { echo "nothing has changed"; cat out; exit 1; }
+			kill -$signal $!
+			wait $!
+			echo "status $?: $before, $changed"
+			! ./host "$before" 0 || exit 1
+		done' run -0 --separate-stderr rig/vm
+	[[ ${lines[0]} == "status 130: "* && ${lines[1]} == "status 143: "* ]]
+}
+
+@test "the clocksource is put back when its case is interrupted" { interrupted msr_on_other_clocksource; }
+
+@test "the wall clock is put back when its case is interrupted" { interrupted wall_clock_is_set; }
+
+@test "the wall clock's frequency is put back when its case is interrupted" { interrupted wall_clock_is_slewed; }
+
+@test "a default run changes nothing, and says what it leaves out" {
+	CMD='unset KVM_CLOCK_DESTRUCTIVE
+		before=$(./host)
+		(./host "$before" 120 >changed) &
+		for test in *_clock_*test; do
+			./$test >out 2>&1 || grep -B 5 "^not ok" out
+			grep -o "# SKIP.* which -d asks for" out
+		done
+		cat changed
+		[ ! -s changed ]' run -0 --separate-stderr rig/vm
+	[[ $output == *"the host's clocksource, which -d asks for"* ]]
+	[[ $output == *"the host's wall clock, which -d asks for"* ]]
+}
