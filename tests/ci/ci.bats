@@ -17,15 +17,16 @@ setup() {
 device() {
 	mkdir -p "$top/bin" "$top/kselftest"
 	printf '%s\n' '#!/bin/sh' 'echo "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=$1 RESULT=$3>"' >"$top/bin/lava-test-case"
-	printf '%s\n' '#!/bin/sh' "head -n 3 '$top/output'; tail -n +4 '$top/output' >>/dev/stdout" >"$top/kselftest/run_kselftest.sh"
+	printf '%s\n' '#!/bin/sh' "head -n 3 '$top/output'; tail -n +4 '$top/output' >>/dev/stdout" \
+		>"$top/kselftest/run_kselftest.sh"
 	chmod +x "$top/bin/lava-test-case" "$top/kselftest/run_kselftest.sh"
 	PATH=$top/bin:$PATH
 }
 
 two_programs() {
-	printf '%s\r\n' "TAP version 13" "1..${1:-2}" "# selftests: kvm: a_test" "# TAP version 13" "# 1..3" "# ok 1 one" "# # 3 ns" \
-		"# ok 2 two # SKIP no TSC" "# not ok 3 - three" "not ok 1 selftests: kvm: a_test # exit=1" "# selftests: kvm: b_test" \
-		"# hello" "ok 2 selftests: kvm: b_test # SKIP" >"$top/output"
+	printf '%s\r\n' "TAP version 13" "1..${1:-2}" "# selftests: kvm: a_test" "# TAP version 13" "# 1..3" \
+		"# ok 1 one" "# # 3 ns" "# ok 2 two # SKIP no TSC" "# not ok 3 - three" "not ok 1 selftests: kvm: a_test # exit=1" \
+		"# selftests: kvm: b_test" "# hello" "ok 2 selftests: kvm: b_test # SKIP" >"$top/output"
 }
 
 @test "GitLab and GitHub run the README's two commands, and keep what these leave" {
@@ -75,11 +76,13 @@ two_programs() {
 # lava_log RESULT...: what lava-run logs for such results, CASE=RESULT each.
 lava_log() {
 	local word
-	echo '{"dt": "2026-11-24T23:00:00.0", "lvl": "target", "msg": "kvm: [1] loaded"}'
+	local dt='{"dt": "2026-11-24T23:00:00.0", "lvl":'
+	echo "$dt \"target\", \"msg\": \"kvm: [1] loaded\"}"
 	for word; do
-		echo "{\"dt\": \"2026-11-24T23:00:00.0\", \"lvl\": \"results\", \"msg\": {\"case\": \"${word%=*}\", \"definition\": \"0_kvm-clock\", \"endtc\": ! \"701\", \"result\": \"${word#*=}\"}}"
+		echo "$dt \"results\", \"msg\": {\"case\": \"${word%=*}\", \"definition\": \"0_kvm-clock\"," \
+			"\"endtc\": ! \"701\", \"result\": \"${word#*=}\"}}"
 	done
-	echo '{"dt": "2026-11-24T23:00:00.0", "lvl": "results", "msg": {"case": "job", "definition": "lava", "result": "pass"}}'
+	echo "$dt \"results\", \"msg\": {\"case\": \"job\", \"definition\": \"lava\", \"result\": \"pass\"}}"
 }
 
 @test "lava ktap: a program and its cases; a run that was cut off fails" {
@@ -117,7 +120,7 @@ lava_log() {
 	export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock}
 	cp -r rig prove measure deliver bases ci patches "$top/"
 	run -0 "$top/deliver/lava" validate
-	[ "$output" = "lava: device, job and test definition are valid" ] || [[ ${lines[-1]} == "lava: device, job and test definition are valid" ]]
+	[ "${lines[-1]}" = "lava: device, job and test definition are valid" ]
 	while read -r file change; do
 		cp "ci/lava/$file" "$top/ci/lava/$file"
 		sed -i "$change" "$top/ci/lava/$file"
