@@ -25,7 +25,8 @@ device() {
 
 two_programs() {
 	printf '%s\r\n' "TAP version 13" "1..${1:-2}" "# selftests: kvm: a_test" "# TAP version 13" "# 1..3" \
-		"# ok 1 one" "# # 3 ns" "# ok 2 two # SKIP no TSC" "# not ok 3 - three" "not ok 1 selftests: kvm: a_test # exit=1" \
+		"# ok 1 one" "# # 3 ns" "# ok 2 two # SKIP no TSC" "# not ok 3 - three" \
+		"not ok 1 selftests: kvm: a_test # exit=1" \
 		"# selftests: kvm: b_test" "# hello" "ok 2 selftests: kvm: b_test # SKIP" >"$top/output"
 }
 
