@@ -245,6 +245,26 @@ checks() {
 	checks 1 "0 passed, 1 failed" own
 }
 
+@test "peers: the tests pass on each peer, and the tree is the series again; a base without one has none" {
+	line 3 'int three;'
+	printf '%s\n' '#!/bin/bash' '. rig/lib.sh' 'grep -q peer "$BUILD/tree/9.9/arch/x86/kvm/x86.c"' >rig/selftest
+	chmod +x rig/selftest
+	run -1 --separate-stderr prove/check/check peers
+	[[ ${lines[0]} == "9.9: peers "*" -" && ${lines[1]} = "0 passed, 1 failed, 0 skipped" ]]
+	mkdir -p prove/peers/9.9
+	peer() {
+		printf '%s\n' text --- "--- a/$file" "+++ b/$file" '@@ -5,2 +5,2 @@' '-int line_5;' "+int $1;" ' int line_6;'
+	}
+	file=arch/x86/kvm/x86.c
+	peer peer >prove/peers/9.9/a.patch
+	peer peer_too >prove/peers/9.9/b.patch
+	checks 0 "1 passed, 0 failed" peers
+	git -C "$BUILD/check/tree/9.9" diff --quiet
+	peer other >prove/peers/9.9/b.patch
+	checks 1 "0 passed, 1 failed" peers
+	git -C "$BUILD/check/tree/9.9" diff --quiet
+}
+
 @test "count: as much tooling and as many tests as the bounds allow, no line of more than 120 columns" {
 	mkdir -p "$BATS_TEST_TMPDIR/own"/{rig,tests,docs}
 	cp rig/count "$BATS_TEST_TMPDIR/own/rig/"
