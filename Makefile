@@ -10,9 +10,10 @@ VARIABLES := BASE VARIANT TOPIC ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEN
 	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
 
-# What a person types arrives as it was typed: a $ in it is the shell's, not make's. A make that a script starts would take it for its
-# own again, so it hears of these by the environment alone.
-TYPED := $(strip $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $(v))),$(if $(filter command,$(origin $(v))),$(v)))))
+# What a person types arrives as it was typed: a $ in it is the shell's, not make's. A make that a script starts would
+# take it for its own again, so it hears of these by the environment alone.
+TYPED := $(strip $(foreach v,$(VARIABLES),\
+	$(if $(findstring $$,$(value $(v))),$(if $(filter command,$(origin $(v))),$(v)))))
 $(foreach v,$(TYPED),$(eval override $(v) := $$(value $(v))))
 ifneq ($(TYPED),)
 MAKEOVERRIDES :=
@@ -21,7 +22,8 @@ endif
 # An empty variable is an unset one.
 unexport $(foreach v,$(VARIABLES),$(if $(value $(v)),,$(v)))
 
-.PHONY: help run test test-long tree refresh selftest kernel vm mutants check stress bench report mail debian kselftest clean distclean
+.PHONY: help run test test-long tree refresh selftest kernel vm mutants check stress bench report mail debian kselftest
+.PHONY: clean distclean
 
 help: ## this list
 	@echo "usage: make VERB [VARIABLE=value]..."
@@ -38,7 +40,7 @@ test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@rig/packages test
 	@ci/test
 
-test-long: ## the long proofs: mutants, the selftest 200 times under load (COUNT=), make bench and its report, the deliverables
+test-long: ## the long proofs: mutants, the selftest 200 times under load (COUNT=), make bench, the deliverables
 	@rig/packages test test-long bench look
 	@rig/each prove/mutants/mutants
 	@rig/each prove/repeat
@@ -80,7 +82,7 @@ stress: ## the storms, on debug kernels side by side: MINUTES=30, SEED= as it sa
 	@rig/packages stress
 	@rig/each prove/storm/stress
 
-bench: ## measures stock and patched of all bases in turns, then this machine's /dev/kvm (FULL=1: every combination, hours)
+bench: ## measures stock and patched of all bases in turns, then this machine's /dev/kvm (FULL=1: all, in hours)
 	@rig/packages bench
 	@measure/bench/bench
 
@@ -92,7 +94,7 @@ mail: ## a topic as mails in your own name, checked, and what git send-email wou
 	@rig/packages mail $(if $(LINUX),kernel)
 	@rig/each deliver/mail
 
-debian: ## the series for Debian's source package: patches, series, changelog; last line = that as one patch for the packaging
+debian: ## the series for Debian's source package; last line = patches, series, changelog as one patch for it
 	@rig/packages debian
 	@rig/each deliver/debian
 
@@ -108,16 +110,16 @@ distclean: ## removes the caches too
 
 #: BASE=6.1           kernel line: a file name of bases/, or all
 #: VARIANT=patched    or stock
-#: TOPIC=             a topic of patches/BASE: the tree up to it, its mails (epoch); several for check, mutants, debian (default: all)
-#: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image, only its kvm modules replaced
+#: TOPIC=             a topic of patches/BASE: the tree up to it, its mails; several or all for check, mutants, debian
+#: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image with kvm modules replaced
 #: FRAGMENTS=         more of rig/kconfig/ for KERNEL=rig: i386 is a 32-bit host
 #: ACCEL=tcg          or kvm, on a host with nested virtualisation
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
 #: STEPS= PATCHES=     for make check: steps and patches by name or number
-#: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version and the one before, branch of LINUX= to put the series on, 1 sends
-#: TRIES=20000 BUSY=4 AGE=2 FULL= HOST=1 JOBS=   for make bench: epochs a case, busy loops, seconds, all, this machine, some jobs
+#: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version, the one before, branch of LINUX= to put it on; 1 sends
+#: TRIES=20000 BUSY=4 AGE=2 FULL= HOST=1 JOBS=   for make bench: epochs a case, busy loops, s, all, this machine, jobs
 #: MINUTES=30 SEED= KINDS= PARTS=   for make stress: its length, its decisions, its kernels, what it does
 #: UPDATE=1 PACKAGE_VERSION=   the distribution's newest packages; those of this version
 #: J=  V=1            jobs; the output of the builds on the terminal
