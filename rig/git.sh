@@ -13,14 +13,6 @@ export GIT_CONFIG_KEY_1=gc.auto GIT_CONFIG_VALUE_1=0
 export GIT_CONFIG_KEY_2=advice.detachedHead GIT_CONFIG_VALUE_2=false
 export GIT_COMMITTER_NAME='kvm wall clock rig' GIT_COMMITTER_EMAIL=rig@localhost
 
-# need_space FOLDER MEGABYTES WHAT
-need_space() {
-	local free
-	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
-	[ "$free" -ge "$2" ] ||
-		die "$3 needs $2 MB in $1, only $free MB are free there: free some, or set ${4:-BUILD}= to a folder with room"
-}
-
 # What git format-patch writes must not depend on who runs it, when, or on a newer git's defaults.
 # shellcheck disable=SC2034 # for the scripts that write patches
 patch_text=(--zero-commit --no-signature --full-index -M -U3 --diff-algorithm=myers --indent-heuristic --src-prefix=a/

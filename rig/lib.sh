@@ -74,6 +74,25 @@ again_if_lost() {
 # have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an empty file.
 have_kvm() { [ -c /dev/kvm ] && : <>/dev/kvm; } 2>/dev/null
 
+# need_space FOLDER MEGABYTES WHAT
+need_space() {
+	local free
+	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$2" ] || die "$3 needs $2 MB in $1, only $free MB are free there:" \
+		"free some, or set ${4:-BUILD}= to a folder with room"
+}
+
+# apt_state FOLDER OPTION...: apt_opts is then apt with a state of its own, so that it needs no root, and the machine's own lists
+# stay as they are. Which suites there are is the machine's to say, or FOLDER/sources.list.
+apt_state() {
+	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
+	apt_opts=(-q -o "Dir::State=$1" -o "Dir::Cache=$1/cache" -o Dir::State::status=/var/lib/dpkg/status
+		-o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin
+		-o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=2 "${@:2}")
+	[ ! -e "$1/sources.list" ] ||
+		apt_opts+=(-o "Dir::Etc::sourcelist=$1/sources.list" -o Dir::Etc::sourceparts=/dev/null)
+}
+
 one_of() {
 	local name=$1 value=$2 choice
 	shift 2

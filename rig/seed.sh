@@ -3,28 +3,26 @@
 # Usage: . "$(dirname "$0")/seed.sh" (after lib.sh and git.sh)
 # shellcheck shell=bash
 #
-# Make goes by dates. rig/tree checks out the base, dates .git/rig-base, and only then writes what the series changes. All that is
-# copied gets the date of .git/rig-base: newer than every file of the base, older than every file that is not the base's.
+# Make goes by dates. rig/tree checks out the base, dates .git/rig-base, and only then writes what the series changes. All that
+# is copied gets the date of .git/rig-base: newer than every file of the base, older than every file that is not the base's.
 
-# seed_output TREE OUT: makes OUT, a folder of build output in TREE, unless it is there. Does nothing if no stock tree beside TREE, or
-# beside the build folder that TREE is in, has the same base and a finished build of that name.
+# seed_output TREE OUT: makes OUT, a folder of build output in TREE, unless it is there. Does nothing if no stock tree beside
+# TREE, or beside the build folder that TREE is in, has the same base and a finished build of that name.
 seed_output() {
 	local stock name
 	name=$(basename "$2")
 	for stock in "$BUILD/stock/$BASE" "$(dirname "$BUILD")/stock/$BASE"; do
 		stock=$(realpath -m "$stock")
-		if [ ! -e "$2/.config" ] && [ -e "$1/.git/rig-base" ] && [ -d "$stock/$name" ] && same_base "$stock" "$1"; then
+		if [ ! -e "$2/.config" ] && [ -e "$1/.git/rig-base" ] && [ -d "$stock/$name" ] && [ "$stock" != "$1" ] &&
+			[ -z "$(tree_work "$stock")" ] &&
+			[ "$(git -C "$stock" rev-parse refs/tags/base)" = "$(git -C "$1" rev-parse refs/tags/base)" ]; then
 			copy_output "$stock" "$name" "$1"
 		fi
 	done
 }
 
-same_base() {
-	[ "$1" != "$2" ] && [ -z "$(tree_work "$1")" ] &&
-		[ "$(git -C "$1" rev-parse refs/tags/base)" = "$(git -C "$2" rev-parse refs/tags/base)" ]
-}
-
-# copy_output STOCK NAME TREE: STOCK/NAME to TREE/NAME, unless STOCK has something newer than its build. Who builds it is waited for.
+# copy_output STOCK NAME TREE: STOCK/NAME to TREE/NAME, unless STOCK has something newer than its build. Who builds it is waited
+# for.
 copy_output() (
 	new=$3/$2.seed
 	lock "$1.$2.lock"

@@ -5,18 +5,29 @@
 
 PROJECT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
-# top DIR: the scripts, with a base of their own, 9.9.
-top() {
+# toy_base DIR: a base of its own, 9.9, without patches.
+toy_base() {
 	mkdir -p "$1/bases" "$1/patches/9.9"
-	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci} "$1/"
-	# What the rooms know of the real bases is not theirs.
-	rm -r "$1"/rig/kconfig/* "$1"/prove/{mutants,coverage}/[0-9]*
 	cat >"$1/bases/9.9" <<-EOF
 		SUITE=
 		SOURCE_PACKAGE=linux-source-9.9
 		IMAGE_PACKAGE=linux-image-toy
 		HEADERS_PACKAGE=linux-headers-toy
 	EOF
+}
+
+# top DIR: the scripts, to be changed, with that base.
+top() {
+	toy_base "$1"
+	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci} "$1/"
+	# What the rooms know of the real bases is not theirs.
+	rm -r "$1"/rig/kconfig/* "$1"/prove/{mutants,coverage}/[0-9]*
+}
+
+# top_of_links DIR: the scripts as they are, with that base.
+top_of_links() {
+	toy_base "$1"
+	ln -s "$PROJECT"/{rig,deliver,ci} "$1/"
 }
 
 # kernel DIR: a tree that has what a kernel tree is known by, and the shapes that a tar can be tripped by.
