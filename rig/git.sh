@@ -38,8 +38,9 @@ tree_busy() {
 	done
 }
 
-# tree_topics TREE: the topics of a tree, as `NAME COMMIT` in the order of the stack. They are those that the tree was made with, and each
-# new branch between base and the tip that has commits of its own. What lies above the last one belongs to it.
+# tree_topics TREE: the topics of a tree, as `NAME COMMIT` in the order of the stack. They are those that the tree was
+# made with, and each new branch between base and the tip that has commits of its own. What lies above the last one
+# belongs to it.
 tree_topics() {
 	local known name
 	known=$(git -C "$1" for-each-ref --format='%(refname:lstrip=3)' refs/rig/topic)

@@ -54,9 +54,9 @@ logged() {
 	return "$status"
 }
 
-# again_if_lost COMMAND...: once more if the VM was lost (status 124 or 125), as long as fewer than LOST_BUDGET were: where
-# the machine below QEMU stops or jumps for a minute, about one VM in a hundred does not survive it. Each loss is written to
-# LOST_FILE, its logs stay, and the verdict is that of the second run alone.
+# again_if_lost COMMAND...: once more if the VM was lost (status 124 or 125), as long as fewer than LOST_BUDGET were:
+# where the machine below QEMU stops or jumps for a minute, about one VM in a hundred does not survive it. Each loss is
+# written to LOST_FILE, its logs stay, and the verdict is that of the second run alone.
 LOST_BUDGET=${LOST_BUDGET:-0}
 LOST_FILE=${LOST_FILE:-$BUILD/log/lost}
 again_if_lost() {
@@ -71,7 +71,8 @@ again_if_lost() {
 	"$@"
 }
 
-# have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an empty file.
+# have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an
+# empty file.
 have_kvm() { [ -c /dev/kvm ] && : <>/dev/kvm; } 2>/dev/null
 
 # need_space FOLDER MEGABYTES WHAT
@@ -82,8 +83,8 @@ need_space() {
 		"free some, or set ${4:-BUILD}= to a folder with room"
 }
 
-# apt_state FOLDER OPTION...: apt_opts is then apt with a state of its own, so that it needs no root, and the machine's own lists
-# stay as they are. Which suites there are is the machine's to say, or FOLDER/sources.list.
+# apt_state FOLDER OPTION...: apt_opts is then apt with a state of its own, so that it needs no root, and the machine's
+# own lists stay as they are. Which suites there are is the machine's to say, or FOLDER/sources.list.
 apt_state() {
 	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
 	apt_opts=(-q -o "Dir::State=$1" -o "Dir::Cache=$1/cache" -o Dir::State::status=/var/lib/dpkg/status
@@ -104,7 +105,8 @@ one_of() {
 
 bases() { (cd "$TOP/bases" && ls); }
 
-# topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their names.
+# topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their
+# names.
 topics() {
 	[ ! -d "$TOP/patches/$BASE" ] || find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
 }
