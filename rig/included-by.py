@@ -20,8 +20,8 @@ ELSEWHERE = ("Documentation/", "samples/", "scripts/", "tools/", "usr/")
 
 
 def sources(tree):
-    names = subprocess.run(["git", "-C", tree, "ls-files", "-z", "*.c", "*.h", "*.S"], check=True, stdout=subprocess.PIPE).stdout
-    for name in names.decode().split("\0"):
+    git = ["git", "-C", tree, "ls-files", "-z", "*.c", "*.h", "*.S"]
+    for name in subprocess.run(git, check=True, text=True, stdout=subprocess.PIPE).stdout.split("\0"):
         if name and not name.startswith(ELSEWHERE) and (not name.startswith("arch/") or name.startswith("arch/x86/")):
             yield name
 

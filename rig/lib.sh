@@ -108,12 +108,14 @@ bases() { (cd "$TOP/bases" && ls); }
 # topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their
 # names.
 topics() {
-	[ ! -d "$TOP/patches/$BASE" ] || find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
+	[ ! -d "$TOP/patches/$BASE" ] ||
+		find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
 }
 
 # series_patches [FOLDER...]: the patches of patches/$BASE, or of these of its topics, as FOLDER/NAME, in their order.
 series_patches() {
-	[ ! -d "$TOP/patches/$BASE" ] || (cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
+	[ ! -d "$TOP/patches/$BASE" ] ||
+		(cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
 }
 
 # load_base: checks the variables and reads bases/$BASE. BASE=all is for the scripts that loop themselves.
@@ -126,8 +128,10 @@ load_base() {
 	one_of KERNEL "$KERNEL" rig distro
 	for topic in $(topics); do
 		[[ -d $TOP/patches/$BASE/$topic && $topic =~ ^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$ ]] ||
-			die "patches/$BASE/$topic is no topic, a folder NN-NAME of small letters: give it such a name, or move it away"
-		[[ " series base ${names[*]} " != *" ${topic#*-} "* ]] || die "patches/$BASE/$topic: ${topic#*-} is taken: give that topic another name"
+			die "patches/$BASE/$topic is no topic, a folder NN-NAME of small letters:" \
+				"give it such a name, or move it away"
+		[[ " series base ${names[*]} " != *" ${topic#*-} "* ]] || die "patches/$BASE/$topic:" \
+			"${topic#*-} is taken: give that topic another name"
 		names+=("${topic#*-}")
 	done
 	[ "$TOPIC" != all ] || TOPIC=

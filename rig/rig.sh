@@ -38,7 +38,7 @@ plain_am() (
 	rm -rf "$work/plain-$BASE"
 	# Of its files those that git am writes: 80,000 are not needed for that.
 	git clone -q --shared --sparse "$repo" "$work/plain-$BASE" && cd "$work/plain-$BASE" &&
-		GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost git am -q --no-3way "${@/#/$TOP/patches/$BASE/}" >&2 &&
+		git -c user.name=test -c user.email=test@localhost am -q --no-3way "${@/#/$TOP/patches/$BASE/}" >&2 &&
 		git rev-parse 'HEAD^{tree}'
 )
 

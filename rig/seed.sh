@@ -15,9 +15,10 @@ seed_output() {
 	name=$(basename "$2")
 	for stock in "$BUILD/stock/$BASE" "$(dirname "$BUILD")/stock/$BASE"; do
 		stock=$(realpath -m "$stock")
-		if [ ! -e "$2/.config" ] && [ -e "$1/.git/rig-base" ] && [ -d "$stock/$name" ] && [ "$stock" != "$1" ] &&
-			[ -z "$(tree_work "$stock")" ] &&
-			[ "$(git -C "$stock" rev-parse refs/tags/base)" = "$(git -C "$1" rev-parse refs/tags/base)" ]; then
+		if [ "$stock" != "$1" ] && [ -d "$stock/$name" ] && [ ! -e "$2/.config" ] &&
+			[ -e "$1/.git/rig-base" ] &&
+			[ "$(git -C "$stock" rev-parse base)" = "$(git -C "$1" rev-parse base)" ] &&
+			[ -z "$(tree_work "$stock")" ]; then
 			copy_output "$stock" "$name" "$1"
 		fi
 	done
@@ -38,7 +39,8 @@ copy_output() (
 	# A few files of tools/ hold the path of the tree: with another they would be built anew, and after them
 	# everything else.
 	# shellcheck disable=SC2016 # perl's own
-	{ grep -rIlZF "$1/" "$new" || [ $? = 1 ]; } | FROM=$1/ TO=$3/ xargs -0r perl -pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/g'
+	{ grep -rIlZF "$1/" "$new" || [ $? = 1 ]; } |
+		FROM=$1/ TO=$3/ xargs -0r perl -pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/g'
 	find "$new" -exec touch -h -r "$3/.git/rig-base" {} +
 	rm -rf "${3:?}/$2"
 	mv "$new" "$3/$2"
