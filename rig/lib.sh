@@ -26,8 +26,9 @@ die() {
 	exit 2
 }
 
-# usage: prints the header of the calling script, for -h.
+# usage: prints the header of the calling script, whose answer to -h that is.
 usage() { sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+case ${1:-} in -h | --help) usage; exit 0 ;; esac
 
 # lock FILE: one at a time; the lock goes with the process.
 lock() {

@@ -32,7 +32,8 @@ top_of_links() {
 
 # kernel DIR: a tree that has what a kernel tree is known by, and the shapes that a tar can be tripped by.
 kernel() {
-	local long=drivers/a-rather-long-folder-name/of-which-there-are-some-in-the-kernel/so-that-the-path-is-over-100-characters
+	local long=drivers/a-rather-long-folder-name/of-which-there-are-some-in-the-kernel
+	long+=/so-that-the-path-is-over-100-characters
 	mkdir -p "$1/arch/x86/kvm" "$1/$long" "$1/scripts"
 	printf 'VERSION = 9\nPATCHLEVEL = 9\n' >"$1/Makefile"
 	seq 1 40 | sed 's/.*/int line_&;/' >"$1/arch/x86/kvm/x86.c"
@@ -67,7 +68,8 @@ suite() {
 	for deb in "$REPO"/*.deb; do
 		[ -e "$deb" ] || continue
 		dpkg-deb -f "$deb"
-		printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(basename "$deb")" "$(stat -c %s "$deb")" "$(sha256sum <"$deb" | cut -d' ' -f1)"
+		printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(basename "$deb")" "$(stat -c %s "$deb")" \
+			"$(sha256sum <"$deb" | cut -d' ' -f1)"
 	done >"$REPO/Packages"
 	printf 'Origin: toy\nDate: %s\nSHA256:\n %s %s Packages\n' "$(LC_ALL=C date -u -R)" \
 		"$(sha256sum <"$REPO/Packages" | cut -d' ' -f1)" "$(stat -c %s "$REPO/Packages")" >"$REPO/Release"

@@ -16,8 +16,8 @@ setup() {
 	printf 'CONFIG_KVM=m\n# CONFIG_VT is not set\n' >rig/kconfig/base.config
 }
 
-# toy_kconfig: tinyconfig has all known symbols off; olddefconfig takes the last of two, leaves out what is unknown, and KVM_XEN
-# without KVM.
+# toy_kconfig: tinyconfig has all known symbols off; olddefconfig takes the last of two, leaves out what is unknown, and
+# KVM_XEN without KVM.
 toy_kconfig() {
 	mkdir "$tree"
 	echo 'config KVM' >"$tree/Kconfig"

@@ -224,7 +224,9 @@ linux-headers-toy at 9.9.7-1" rig/fetch source
 }
 
 @test "packages: as root, or with sudo, the missing ones are named and installed" {
-	program dpkg-query 'printf "installed %s\n" git xz-utils bzip2 python3 ca-certificates; echo "config-files zstd"; exit 1'
+	program dpkg-query 'printf "installed %s\n" git xz-utils bzip2 python3 ca-certificates
+		echo "config-files zstd"
+		exit 1'
 	program id 'echo 0'
 	program apt-get "echo \$* >>$BATS_TEST_TMPDIR/called"
 	run -0 rig/packages tree

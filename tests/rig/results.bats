@@ -110,7 +110,8 @@ junit() {
 }
 
 @test "kselftest-ktap: cut off in a program, and before one: failures, also by ktap; no output of run_kselftest.sh" {
-	printf '%s\r\n' "TAP version 13" "1..2" "# selftests: kvm: a_test" "# TAP version 13" "# 1..2" "# ok 1 one" >"$out"
+	printf '%s\r\n' "TAP version 13" "1..2" "# selftests: kvm: a_test" "# TAP version 13" "# 1..2" "# ok 1 one" \
+		>"$out"
 	deliver/kselftest-ktap "$out" >"$out.ktap"
 	grep -qx 'not ok 1 a_test # exit=125' "$out.ktap"
 	grep -qx 'not ok 2 never-came # exit=125' "$out.ktap"

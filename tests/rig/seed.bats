@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
-# rig/seed.sh on a toy kernel: build output of stock serves a tree of the same base, and make builds what differs and no more.
+# rig/seed.sh on a toy kernel: build output of stock serves a tree of the same base, and make builds what differs and no
+# more.
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/../synthetic.bash"
@@ -57,7 +58,8 @@ compile() {
 
 # seed: what rig/kernel does before it configures.
 seed() {
-	bash -euo pipefail -c '. rig/lib.sh; . rig/git.sh; . rig/seed.sh; seed_output "$@"' rig/kernel "$tree" "$tree/out-rig"
+	bash -euo pipefail -c '. rig/lib.sh; . rig/git.sh; . rig/seed.sh; seed_output "$@"' \
+		rig/kernel "$tree" "$tree/out-rig"
 }
 
 # builds FILE...: make builds these in the tree, and nothing else.

@@ -109,7 +109,8 @@ ends() {
 @test "the rig and the lab ask for the cases that change the host, by the name that the programs know" {
 	for base in "$BATS_TEST_DIRNAME"/../../patches/*; do
 		for topic in cpu-online epoch; do
-			grep -qF '+	bool destructive = getenv("KVM_CLOCK_DESTRUCTIVE");' "$base"/*-$topic/*-KVM-selftests-*.patch
+			grep -qF '+	bool destructive = getenv("KVM_CLOCK_DESTRUCTIVE");' \
+				"$base"/*-$topic/*-KVM-selftests-*.patch
 		done
 	done
 	for file in rig/guest/init ci/lava/run-kselftest; do

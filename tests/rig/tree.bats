@@ -288,15 +288,16 @@ files() { (cd "$series" && for folder in *; do echo "$folder:" "$(cd "$folder" &
 }
 
 @test "refresh: a lower topic is edited by rebase --update-refs, or on its branch" {
-	GIT_SEQUENCE_EDITOR='sed -i "1a exec sed -i s/ten/TEN/ arch/x86/kvm/x86.c && git commit -qa --amend --no-edit"' \
-		git_in rebase -q -i --update-refs base
+	edit='exec sed -i s/ten/TEN/ arch/x86/kvm/x86.c && git commit -qa --amend --no-edit'
+	GIT_SEQUENCE_EDITOR="sed -i '1a $edit'" git_in rebase -q -i --update-refs base
 	rig/refresh
 	grep -q '^+int TEN;' "$one"/0001-*
 	rig/tree
 	git_in checkout -q one
 	edit 15 'int fifteen;'
 	git_in commit -qam 'KVM: x86: Make fifteen'
-	refused "branch one is not below series: git rebase --update-refs --onto one refs/rig/topic/one series puts" rig/refresh
+	refused "branch one is not below series: git rebase --update-refs --onto one refs/rig/topic/one series puts" \
+		rig/refresh
 	git_in rebase -q --update-refs --onto one refs/rig/topic/one series
 	# From the branch of a topic it writes all of them, too.
 	git_in checkout -q one
@@ -390,10 +391,11 @@ files() { (cd "$series" && for folder in *; do echo "$folder:" "$(cd "$folder" &
 	edit 31 'int more;'
 	git_in commit -qa --amend --no-edit
 	# shellcheck disable=SC2016 # for the program
-	program mv 'case $* in *patches*) kill -KILL $PPID;; *) exec /bin/mv "$@";; esac'
+	program rsync 'cp "$(find patches/.refresh* -name "0001*ten*")" "$(find patches/9.9 -name "0001*thirty*")"
+		kill -KILL $PPID'
 	run rig/refresh
 	[ "$status" != 0 ]
-	rm "$BATS_TEST_TMPDIR/bin/mv"
+	rm "$BATS_TEST_TMPDIR/bin/rsync"
 	rm -r "$series/01-one"
 	run -2 rig/tree
 	says "run make refresh BASE=9.9 again"

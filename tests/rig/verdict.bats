@@ -68,7 +68,8 @@ expect() {
 		status=0
 		arguments=()
 		[ ! -e "$case/arguments" ] || read -ra arguments <"$case/arguments"
-		PATH=$tools "$tools/sh" rig/guest/ktap-run "${arguments[@]}" "${case}program" >"$stream" || run_status=$?
+		PATH=$tools "$tools/sh" rig/guest/ktap-run "${arguments[@]}" "${case}program" >"$stream" ||
+			run_status=$?
 		diff -u "$case/expected-stream" "$stream" || faults=$((faults + 1))
 		output=$(rig/ktap "$stream" 2>/dev/null) || status=$?
 		expect "$case" "$status" "$output"
@@ -79,7 +80,8 @@ expect() {
 
 @test "ktap-run: one stream for several programs, one of them missing" {
 	cd "$cases/ktap-run"
-	LC_ALL=C run -1 --separate-stderr busybox sh ../../../rig/guest/ktap-run plain-pass/program ./none tap-fail/program
+	LC_ALL=C run -1 --separate-stderr busybox sh ../../../rig/guest/ktap-run \
+		plain-pass/program ./none tap-fail/program
 	diff -u - <(printf '%s\n' "$output") <<-'END'
 		KTAP version 1
 		1..3

@@ -28,6 +28,9 @@ good() {
 # console CASE: the VM's console log is that of fixtures/splat/CASE.
 console() { cp "tests/fixtures/splat/$1/console.log" "$FAKE/console"; }
 
+# splat CASE: what is found in it, as a pattern.
+splat() { sed 's/[][]/\\&/g' "tests/fixtures/splat/$1/expected-output"; }
+
 # verdict LINE...: what the VM says after its start.
 verdict() { printf '%s\n' "start 6.1.192" "$@" >"$FAKE/verdict"; }
 
@@ -67,7 +70,7 @@ unpacked() {
 
 @test "lost: panic, splat, taint, an empty console, although CMD's status is 0" {
 	console warning
-	lost 125 "$(sed 's/[][]/\\&/g' tests/fixtures/splat/warning/expected-output)"
+	lost 125 "$(splat warning)"
 	[ -s "$LOGDIR/initrd" ]
 	rm "$FAKE/console"
 	lost 125 "the console log is empty"
@@ -109,7 +112,7 @@ unpacked() {
 	verdict
 	console rcu-stall
 	echo 'exec sleep 100' >"$FAKE/end"
-	TIMEOUT=1 lost 124 "hung: not ended after 1 s; $(sed 's/[][]/\\&/g' tests/fixtures/splat/rcu-stall/expected-output)"
+	TIMEOUT=1 lost 124 "hung: not ended after 1 s; $(splat rcu-stall)"
 	console clean
 	echo 'trap "" TERM; while :; do sleep 0.1; done' >"$FAKE/end"
 	TIMEOUT=1 lost 124 "hung: not ended after 1 s"
@@ -205,8 +208,8 @@ complaint() {
 @test "one clear line: no QEMU, no number, FILES that are not there, or collide" {
 	QEMU=no-qemu complaint "vm: error: no program no-qemu; rig/packages vm installs it"
 	BUTTON=0 complaint "vm: error: BUTTON=0 is no number of seconds"
-	CMD='' BUTTON=3 \
-		complaint "vm: error: BUTTON= is for a VM with a CMD; at the shell it is system_powerdown in QEMU's monitor"
+	CMD='' BUTTON=3 complaint "vm: error: BUTTON= is for a VM with a CMD;\
+ at the shell it is system_powerdown in QEMU's monitor"
 	TIMEOUT=2m complaint "vm: error: TIMEOUT=2m is no number of seconds"
 	FILES=none complaint "initramfs: error: cannot read none"
 	mkdir "$FAKE/a" "$FAKE/b"
