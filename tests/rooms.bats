@@ -46,7 +46,7 @@ strangers() {
 	END
 	run -0 strangers "$top"
 	[ "${#lines[@]}" = 11 ]
-	rm -r "$top"/*/*
+	rm -r "${top:?}"/*/*
 	echo 'rig/vm prove/check improve/it' >"$top/prove/a"
 	echo 'rig/vm measure/run' >"$top/measure/a"
 	echo 'rig/vm deliver/mail' >"$top/deliver/a"

@@ -28,7 +28,7 @@ toy_kconfig() {
 		>@printf '# CONFIG_%s is not set\n' KVM KVM_XEN VT >$(O)/.config
 		olddefconfig:
 		>@tac $(O)/.config | grep -E '^(# )?CONFIG_(KVM|KVM_XEN|VT|NAME)[= ]' | \
-		>	awk '{ n = $$0; sub(/^# /, "", n); sub(/[= ].*/, "", n) } !seen[n]++' >$(O)/.sane
+		> awk '{ n = $$0; sub(/^# /, "", n); sub(/[= ].*/, "", n) } !seen[n]++' >$(O)/.sane
 		>@grep -q '^CONFIG_KVM=' $(O)/.sane || sed -i '/KVM_XEN/d' $(O)/.sane
 		>@mv $(O)/.sane $(O)/.config
 	EOT

@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	KUNIT_TREE=${KUNIT_TREE:-$(. rig/lib.sh && load_base && tree_dir)}
+	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. rig/lib.sh && load_base && tree_dir')}
 	export KUNIT_TREE BUILD=$BATS_FILE_TMPDIR/build
 	out=$BATS_TEST_TMPDIR/out
 }

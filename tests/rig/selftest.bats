@@ -10,7 +10,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
 	unset APPEND BASE CASE CMD FILES FRAGMENTS LINUX LOGDIR TIMEOUT VARIANT
-	KUNIT_TREE=${KUNIT_TREE:-$(. rig/lib.sh && load_base && tree_dir)}
+	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. rig/lib.sh && load_base && tree_dir')}
 	top=$BATS_TEST_TMPDIR
 	export KUNIT_TREE BUILD=$top/build BOOT=$top/boot FAKE=$top/fake QEMU=$PWD/tests/fixtures/fake-qemu
 	cp -r rig bases "$top/"

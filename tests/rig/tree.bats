@@ -120,6 +120,7 @@ files() { (cd "$series" && for folder in *; do echo "$folder:" "$(cd "$folder" &
 @test "tree: a patch that does not apply, even with fuzz, is empty or no patch, is named; no tree is left" {
 	patch=02-two/0001-KVM-x86-RFC-Make-thirty.patch
 	rm -rf "$BUILD"
+	# shellcheck disable=SC2016 # for sed
 	for spoil in 's/^-int line_30;/-int line_3x;/' 's/^ int line_29;/ int line_2x;/' '1,$d' '1,$c no patch'; do
 		cp "$BATS_FILE_TMPDIR/top/patches/9.9/$patch" "$series/$patch"
 		sed -i "$spoil" "$series/$patch"

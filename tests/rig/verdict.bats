@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
 	# The parser is that of the tree that is there, and is compiled once.
-	KUNIT_TREE=${KUNIT_TREE:-$(. rig/lib.sh && load_base && tree_dir)}
+	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. rig/lib.sh && load_base && tree_dir')}
 	export KUNIT_TREE BUILD=$BATS_FILE_TMPDIR/build
 	cases=tests/fixtures
 	faults=0
