@@ -273,7 +273,10 @@ files() { (cd "$series" && for folder in *; do echo "$folder:" "$(cd "$folder" &
 	echo 'int new;' >"$tree/new.c"
 	git_in add -A
 	git_in commit -qm 'KVM: x86: Add a file'
+	# The branch of the last topic, where that was, goes to the tip, with its files.
+	git_in checkout -q two
 	rig/refresh
+	[ "$(git_in status --porcelain)" = "" ]
 	diff - <(files) <<-'END'
 		01-one: 0001-KVM-x86-Make-ten.patch cover
 		02-two: 0001-KVM-x86-Make-twenty.patch 0002-KVM-x86-Add-a-file.patch
