@@ -54,7 +54,7 @@ tree: ## git tree of BASE with all topics applied, each a branch, to edit (TOPIC
 	@rig/each rig/tree
 
 refresh: ## the commits of that tree back to patches/BASE, a folder a topic
-	@rig/packages tree
+	@rig/packages refresh
 	@rig/each rig/refresh
 
 selftest: ## the edit loop: builds the tree as it stands, boots once, runs the selftest (CASE= picks)

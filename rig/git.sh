@@ -13,14 +13,6 @@ export GIT_CONFIG_KEY_1=gc.auto GIT_CONFIG_VALUE_1=0
 export GIT_CONFIG_KEY_2=advice.detachedHead GIT_CONFIG_VALUE_2=false
 export GIT_COMMITTER_NAME='kvm wall clock rig' GIT_COMMITTER_EMAIL=rig@localhost
 
-# need_space FOLDER MEGABYTES WHAT
-need_space() {
-	local free
-	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
-	[ "$free" -ge "$2" ] ||
-		die "$3 needs $2 MB in $1, only $free MB are free there: free some, or set ${4:-BUILD}= to a folder with room"
-}
-
 # What git format-patch writes must not depend on who runs it, when, or on a newer git's defaults.
 # shellcheck disable=SC2034 # for the scripts that write patches
 patch_text=(--zero-commit --no-signature --full-index -M -U3 --diff-algorithm=myers --indent-heuristic --src-prefix=a/
@@ -41,23 +33,28 @@ series_id() {
 # tree_busy TREE: prints what git is in the middle of there; nothing if it is not.
 tree_busy() {
 	local what
-	for what in rebase-apply:'rebase or am' rebase-merge:rebase CHERRY_PICK_HEAD:cherry-pick MERGE_HEAD:merge REVERT_HEAD:revert; do
+	for what in rebase-apply:'rebase or am' rebase-merge:rebase CHERRY_PICK_HEAD:cherry-pick MERGE_HEAD:merge \
+		REVERT_HEAD:revert; do
 		[ ! -e "$1/.git/${what%%:*}" ] || echo "an unfinished ${what#*:}"
 	done
 }
 
-# tree_topics TREE: the topics of a tree, as `NAME COMMIT` in the order of the stack. They are those that the tree was made with, and each
-# new branch between base and the tip that has commits of its own. What lies above the last one belongs to it.
+# tree_topics TREE: the topics of a tree, as `NAME COMMIT` in the order of the stack. They are those that the tree was
+# made with, and each new branch between base and the tip that has commits of its own. What lies above the last one
+# belongs to it.
 tree_topics() {
-	local known name
+	local known name commit
 	known=$(git -C "$1" for-each-ref --format='%(refname:lstrip=3)' refs/rig/topic)
 	known=$(topics | sed 's/^..-//' | grep -xF -- "$known" || true)$'\n'$known
-	for name in $known $(git -C "$1" for-each-ref --format='%(refname:lstrip=2)' --no-merged base --merged series refs/heads); do
-		git -C "$1" rev-parse -q --verify "refs/heads/$name" >/dev/null || continue
-		printf '%s ' "$(git -C "$1" rev-list --count "base..refs/heads/$name")" "$name" "$(git -C "$1" rev-parse "refs/heads/$name")"
-		echo
+	for name in $known $(git -C "$1" for-each-ref --format='%(refname:lstrip=2)' \
+		--no-merged base --merged series refs/heads); do
+		commit=$(git -C "$1" rev-parse -q --verify "refs/heads/$name") || continue
+		echo "$(git -C "$1" rev-list --count "base..$commit") $name $commit"
 	done | sort -s -n -k 1,1 | awk -v known=" ${known//$'\n'/ } " '
-		!taken[$2]++ && (index(known, " " $2 " ") || $2 !~ /^series$|\// && !at[$3]) { print $2, $3; at[$3] = 1 }'
+		!taken[$2]++ && (index(known, " " $2 " ") || $2 !~ /^series$|\// && !at[$3]) {
+			print $2, $3
+			at[$3] = 1
+		}'
 }
 
 # tree_work TREE: prints, in a few words, the work there that patches/ does not have; nothing if there is none.
@@ -71,7 +68,8 @@ tree_work() {
 		echo "uncommitted changes"
 	elif [ "$(git -C "$1" rev-parse refs/heads/series)" != "$(git -C "$1" rev-parse refs/rig/exported)" ]; then
 		echo "commits that are not in patches/$BASE"
-	elif [ "$head" != refs/heads/series ] && ! git -C "$1" rev-parse -q --verify "refs/rig/topic/${head#refs/heads/}" >/dev/null; then
+	elif [ "$head" != refs/heads/series ] &&
+		! git -C "$1" rev-parse -q --verify "refs/rig/topic/${head#refs/heads/}" >/dev/null; then
 		echo "HEAD on something else than branch series or that of a topic"
 	else
 		while read -r name commit; do

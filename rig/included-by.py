@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-# The files of an x86 kernel that include one of some files, by however many steps, as the compiler finds them: the folders in
-# which Kbuild looks, and "quoted" ones beside the file that includes them. Conditions are not looked at: rather a file too many.
+# The files of an x86 kernel that include one of some files, by however many steps, as the compiler finds them: the
+# folders in which Kbuild looks, and "quoted" ones beside the file that includes them. Conditions are not looked at:
+# rather a file too many.
 # Usage: rig/included-by.py TREE FILE...   (from TREE's top, as git names them)
 # stdout: these files and all that include them, one a line. Status: 0; 2 bad input.
 import collections
@@ -19,8 +20,8 @@ ELSEWHERE = ("Documentation/", "samples/", "scripts/", "tools/", "usr/")
 
 
 def sources(tree):
-    names = subprocess.run(["git", "-C", tree, "ls-files", "-z", "*.c", "*.h", "*.S"], check=True, stdout=subprocess.PIPE).stdout
-    for name in names.decode().split("\0"):
+    git = ["git", "-C", tree, "ls-files", "-z", "*.c", "*.h", "*.S"]
+    for name in subprocess.run(git, check=True, text=True, stdout=subprocess.PIPE).stdout.split("\0"):
         if name and not name.startswith(ELSEWHERE) and (not name.startswith("arch/") or name.startswith("arch/x86/")):
             yield name
 

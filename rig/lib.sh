@@ -26,8 +26,9 @@ die() {
 	exit 2
 }
 
-# usage: prints the header of the calling script, for -h.
+# usage: prints the header of the calling script, whose answer to -h that is.
 usage() { sed -n '/^# SPDX/d; /^# shellcheck/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+case ${1:-} in -h | --help) usage; exit 0 ;; esac
 
 # lock FILE: one at a time; the lock goes with the process.
 lock() {
@@ -54,9 +55,9 @@ logged() {
 	return "$status"
 }
 
-# again_if_lost COMMAND...: once more if the VM was lost (status 124 or 125), as long as fewer than LOST_BUDGET were: where
-# the machine below QEMU stops or jumps for a minute, about one VM in a hundred does not survive it. Each loss is written to
-# LOST_FILE, its logs stay, and the verdict is that of the second run alone.
+# again_if_lost COMMAND...: once more if the VM was lost (status 124 or 125), as long as fewer than LOST_BUDGET were:
+# where the machine below QEMU stops or jumps for a minute, about one VM in a hundred does not survive it. Each loss is
+# written to LOST_FILE, its logs stay, and the verdict is that of the second run alone.
 LOST_BUDGET=${LOST_BUDGET:-0}
 LOST_FILE=${LOST_FILE:-$BUILD/log/lost}
 again_if_lost() {
@@ -71,8 +72,28 @@ again_if_lost() {
 	"$@"
 }
 
-# have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an empty file.
+# have_kvm: whether this machine has a /dev/kvm that can be opened. Where there is none, opening alone would make an
+# empty file.
 have_kvm() { [ -c /dev/kvm ] && : <>/dev/kvm; } 2>/dev/null
+
+# need_space FOLDER MEGABYTES WHAT
+need_space() {
+	local free
+	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$2" ] || die "$3 needs $2 MB in $1, only $free MB are free there:" \
+		"free some, or set ${4:-BUILD}= to a folder with room"
+}
+
+# apt_state FOLDER OPTION...: apt_opts is then apt with a state of its own, so that it needs no root, and the machine's
+# own lists stay as they are. Which suites there are is the machine's to say, or FOLDER/sources.list.
+apt_state() {
+	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
+	apt_opts=(-q -o "Dir::State=$1" -o "Dir::Cache=$1/cache" -o Dir::State::status=/var/lib/dpkg/status
+		-o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin
+		-o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=2 "${@:2}")
+	[ ! -e "$1/sources.list" ] ||
+		apt_opts+=(-o "Dir::Etc::sourcelist=$1/sources.list" -o Dir::Etc::sourceparts=/dev/null)
+}
 
 one_of() {
 	local name=$1 value=$2 choice
@@ -85,14 +106,17 @@ one_of() {
 
 bases() { (cd "$TOP/bases" && ls); }
 
-# topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their names.
+# topics: the stack of BASE: the folders NN-NAME of patches/$BASE, each with a cover and patches, in the order of their
+# names.
 topics() {
-	[ ! -d "$TOP/patches/$BASE" ] || find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
+	[ ! -d "$TOP/patches/$BASE" ] ||
+		find "$TOP/patches/$BASE" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | LC_ALL=C sort
 }
 
 # series_patches [FOLDER...]: the patches of patches/$BASE, or of these of its topics, as FOLDER/NAME, in their order.
 series_patches() {
-	[ ! -d "$TOP/patches/$BASE" ] || (cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
+	[ ! -d "$TOP/patches/$BASE" ] ||
+		(cd "$TOP/patches/$BASE" && find "${@:-.}" -name '*.patch' | sed 's,^\./,,' | LC_ALL=C sort)
 }
 
 # load_base: checks the variables and reads bases/$BASE. BASE=all is for the scripts that loop themselves.
@@ -105,8 +129,10 @@ load_base() {
 	one_of KERNEL "$KERNEL" rig distro
 	for topic in $(topics); do
 		[[ -d $TOP/patches/$BASE/$topic && $topic =~ ^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$ ]] ||
-			die "patches/$BASE/$topic is no topic, a folder NN-NAME of small letters: give it such a name, or move it away"
-		[[ " series base ${names[*]} " != *" ${topic#*-} "* ]] || die "patches/$BASE/$topic: ${topic#*-} is taken: give that topic another name"
+			die "patches/$BASE/$topic is no topic, a folder NN-NAME of small letters:" \
+				"give it such a name, or move it away"
+		[[ " series base ${names[*]} " != *" ${topic#*-} "* ]] || die "patches/$BASE/$topic:" \
+			"${topic#*-} is taken: give that topic another name"
 		names+=("${topic#*-}")
 	done
 	[ "$TOPIC" != all ] || TOPIC=

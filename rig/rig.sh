@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A copy of the project below $work, in which a series can be cut and trees be made without touching those that the user edits.
+# A copy of the project below $work, in which a series can be cut and trees be made without touching those that the user
+# edits.
 # Usage: . "$(dirname "$0")/rig.sh" (after lib.sh; work is the script's own folder)
 # shellcheck shell=bash disable=SC2154
 
@@ -19,8 +20,8 @@ cut_series() {
 	[ $# = 0 ] || (cd "$work/top/whole/$BASE" && cp -a --parents -t "$dir" "$@")
 }
 
-# alone ENTRY: the patches of an entry of ALONE (bases/BASE): of these topics, TOPIC[+TOPIC]..., which apply to the plain base without the
-# others. Status 4 if the stack does not have them.
+# alone ENTRY: the patches of an entry of ALONE (bases/BASE): of these topics, TOPIC[+TOPIC]..., which apply to the
+# plain base without the others. Status 4 if the stack does not have them.
 alone() {
 	local topic folder folders=()
 	for topic in ${1//+/ }; do
@@ -30,13 +31,14 @@ alone() {
 	series_patches "${folders[@]}"
 }
 
-# plain_am PATCH...: applies them by git am alone to the plain source, as anybody would do it. Prints the tree that they give.
+# plain_am PATCH...: applies them by git am alone to the plain source, as anybody would do it. Prints the tree that they
+# give.
 plain_am() (
 	repo=$(rig import)
 	rm -rf "$work/plain-$BASE"
 	# Of its files those that git am writes: 80,000 are not needed for that.
 	git clone -q --shared --sparse "$repo" "$work/plain-$BASE" && cd "$work/plain-$BASE" &&
-		GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost git am -q --no-3way "${@/#/$TOP/patches/$BASE/}" >&2 &&
+		git -c user.name=test -c user.email=test@localhost am -q --no-3way "${@/#/$TOP/patches/$BASE/}" >&2 &&
 		git rev-parse 'HEAD^{tree}'
 )
 

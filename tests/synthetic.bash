@@ -5,12 +5,9 @@
 
 PROJECT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
-# top DIR: the scripts, with a base of their own, 9.9.
-top() {
+# toy_base DIR: a base of its own, 9.9, without patches.
+toy_base() {
 	mkdir -p "$1/bases" "$1/patches/9.9"
-	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci} "$1/"
-	# What the rooms know of the real bases is not theirs.
-	rm -r "$1"/rig/kconfig/* "$1"/prove/{mutants,coverage}/[0-9]*
 	cat >"$1/bases/9.9" <<-EOF
 		SUITE=
 		SOURCE_PACKAGE=linux-source-9.9
@@ -19,9 +16,24 @@ top() {
 	EOF
 }
 
+# top DIR: the scripts, to be changed, with that base.
+top() {
+	toy_base "$1"
+	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci} "$1/"
+	# What the rooms know of the real bases is not theirs.
+	rm -r "$1"/rig/kconfig/* "$1"/prove/{mutants,coverage}/[0-9]*
+}
+
+# top_of_links DIR: the scripts as they are, with that base.
+top_of_links() {
+	toy_base "$1"
+	ln -s "$PROJECT"/{rig,deliver,ci} "$1/"
+}
+
 # kernel DIR: a tree that has what a kernel tree is known by, and the shapes that a tar can be tripped by.
 kernel() {
-	local long=drivers/a-rather-long-folder-name/of-which-there-are-some-in-the-kernel/so-that-the-path-is-over-100-characters
+	local long=drivers/a-rather-long-folder-name/of-which-there-are-some-in-the-kernel
+	long+=/so-that-the-path-is-over-100-characters
 	mkdir -p "$1/arch/x86/kvm" "$1/$long" "$1/scripts"
 	printf 'VERSION = 9\nPATCHLEVEL = 9\n' >"$1/Makefile"
 	seq 1 40 | sed 's/.*/int line_&;/' >"$1/arch/x86/kvm/x86.c"
@@ -56,7 +68,8 @@ suite() {
 	for deb in "$REPO"/*.deb; do
 		[ -e "$deb" ] || continue
 		dpkg-deb -f "$deb"
-		printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(basename "$deb")" "$(stat -c %s "$deb")" "$(sha256sum <"$deb" | cut -d' ' -f1)"
+		printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(basename "$deb")" "$(stat -c %s "$deb")" \
+			"$(sha256sum <"$deb" | cut -d' ' -f1)"
 	done >"$REPO/Packages"
 	printf 'Origin: toy\nDate: %s\nSHA256:\n %s %s Packages\n' "$(LC_ALL=C date -u -R)" \
 		"$(sha256sum <"$REPO/Packages" | cut -d' ' -f1)" "$(stat -c %s "$REPO/Packages")" >"$REPO/Release"

@@ -20,44 +20,38 @@ verb() {
 	chmod +x "$top/rig/verb"
 }
 
+# each BASE STATUS OUTPUT ARGUMENT...: so ends rig/each with these arguments.
+each() {
+	BASE=$1 run "-$2" --separate-stderr "$top/rig/each" "${@:4}"
+	[ "$output" = "$3" ]
+}
+
 @test "one base: the script itself, with its arguments, output and status" {
 	verb 'echo "$BASE $*"; exit 4'
-	BASE=6.12 run --separate-stderr "$top/rig/each" rig/verb a 'b c'
-	[ "$status" = 4 ]
-	[ "$output" = "6.12 a b c" ]
+	each 6.12 4 "6.12 a b c" rig/verb a 'b c'
 }
 
-@test "all: each base once, in order, and the last line of stdout is that of the last one" {
+@test "all: each base once, in order, however the ones before went; results are summed, and the first failure counts" {
 	verb 'echo "path $BASE"'
-	BASE=all run --separate-stderr "$top/rig/each" rig/verb
-	[ "$status" = 0 ]
-	[ "$output" = $'path 6.1\npath 6.12\npath 7.3' ]
-}
-
-@test "all: results are summed" {
+	each all 0 $'path 6.1\npath 6.12\npath 7.3' rig/verb
 	verb 'echo "case"; echo "3 passed, 0 failed, 1 skipped"'
-	BASE=all run --separate-stderr "$top/rig/each" rig/verb
-	[ "$status" = 0 ]
-	[ "${lines[-1]}" = "9 passed, 0 failed, 3 skipped" ]
-}
-
-@test "all: one that fails does not keep the others from running, and its status counts" {
-	verb 'if [ "$BASE" = 6.12 ]; then echo "1 passed, 1 failed, 0 skipped"; exit 1; fi; echo "2 passed, 0 failed, 0 skipped"'
-	BASE=all run --separate-stderr "$top/rig/each" rig/verb
-	[ "$status" = 1 ]
-	[ "${lines[-1]}" = "5 passed, 1 failed, 0 skipped" ]
+	once=$'case\n3 passed, 0 failed, 1 skipped\n'
+	each all 0 "$once$once${once}9 passed, 0 failed, 3 skipped" rig/verb
+	verb '[ "$BASE" != 6.12 ] || { echo "1 passed, 1 failed, 0 skipped"; exit 1; }' \
+		'echo "2 passed, 0 failed, 0 skipped"'
+	each all 1 "2 passed, 0 failed, 0 skipped
+1 passed, 1 failed, 0 skipped
+2 passed, 0 failed, 0 skipped
+5 passed, 1 failed, 0 skipped" rig/verb
 }
 
 @test "all: no sum that leaves one out" {
 	verb '[ "$BASE" = 7.3 ] || { echo "2 passed, 0 failed, 0 skipped"; exit 0; }; exit 125'
-	BASE=all run --separate-stderr "$top/rig/each" rig/verb
-	[ "$status" = 125 ]
-	[ "${#lines[@]}" = 2 ]
+	each all 125 $'2 passed, 0 failed, 0 skipped\n2 passed, 0 failed, 0 skipped' rig/verb
 	[[ $stderr = *"each: 7.3: status 125"* ]]
 }
 
 @test "a script that does not exist" {
-	BASE=all run --separate-stderr "$top/rig/each" nothing
-	[ "$status" = 2 ]
+	each all 2 "" nothing
 	[ "$stderr" = "each: error: nothing is no script of the project" ]
 }

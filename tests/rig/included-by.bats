@@ -33,9 +33,7 @@ setup() {
 		include/asm-generic/vm.h include/linux/vm.h lib/twice.c) <(echo "$output")
 	run -0 --separate-stderr rig/included-by.py "$tree" drivers/a/clock.h
 	diff <(printf '%s\n' drivers/a/clock.h drivers/a/own.c) <(echo "$output")
-}
-
-@test "a header that includes itself comes to an end" {
+	# A header that includes itself comes to an end.
 	file include/linux/types.h '<linux/vm.h>'
 	run -0 --separate-stderr rig/included-by.py "$tree" include/linux/types.h
 	[[ $output == *lib/twice.c* ]]

@@ -14,36 +14,29 @@ setup() {
 # script LINE...
 script() { printf '%s\n' '#!/bin/sh' "$@" >"$file"; }
 
-@test "nothing to say: blocks on one line are the project's style" {
+# says TEXT: rig/lint objects.
+says() {
+	run -1 rig/lint "$file"
+	[[ $output = *"$1"* ]]
+}
+
+@test "nothing to say: blocks on one line are the project's style; no file, no verdict" {
 	script 'case $1 in -h) echo; exit 0 ;; esac' '[ -e a ] || { echo b; exit 1; }'
 	run -0 rig/lint "$file"
 	[ -z "$output" ]
-}
-
-@test "shellcheck: a variable that splits" {
-	script 'rm $1'
-	run -1 rig/lint "$file"
-	[[ $output = *SC2086* ]]
-}
-
-@test "shfmt: blanks where a tab belongs, a blank too many, what no shell takes" {
-	script 'if true; then' '    echo a' 'fi'
-	run -1 rig/lint "$file"
-	[[ $output = *'"    echo a" should be "	echo a"'* ]]
-	script 'echo a  >b'
-	run -1 rig/lint "$file"
-	[[ $output = *'"echo a  >b" should be "echo a >b"'* ]]
-	script 'echo a >b' 'if true'
-	run -1 rig/lint "$file"
-	[[ $output = *'script:3:1: '* ]]
-}
-
-@test "codespell: a misspelling in any text" {
-	echo 'Teh text.' >"$file.md"
-	run -1 rig/lint "$file.md"
-	[[ $output = *'Teh ==> The'* ]]
-}
-
-@test "no file, no verdict" {
 	run -2 rig/lint "$BATS_TEST_TMPDIR/none"
+}
+
+@test "shellcheck, shfmt, codespell: what each is there to see" {
+	script 'rm $1'
+	says SC2086
+	script 'if true; then' '    echo a' 'fi'
+	says '"    echo a" should be "	echo a"'
+	script 'echo a  >b'
+	says '"echo a  >b" should be "echo a >b"'
+	script 'echo a >b' 'if true'
+	says 'script:3:1: '
+	file+=.md
+	echo 'Teh text.' >"$file"
+	says 'Teh ==> The'
 }

@@ -13,15 +13,16 @@ setup() {
 	KUNIT_TREE=${KUNIT_TREE:-$(bash -c '. rig/lib.sh && load_base && tree_dir')}
 	top=$BATS_TEST_TMPDIR
 	export KUNIT_TREE BUILD=$top/build BOOT=$top/boot FAKE=$top/fake QEMU=$PWD/tests/fixtures/fake-qemu
-	cp -r rig prove measure deliver ci bases "$top/"
-	# What all VMs have in common is made once, and so is what Python compiles.
-	mkdir -p "$BOOT" "$FAKE" "$BUILD" "$BATS_FILE_TMPDIR"/{initramfs,pycache}
-	ln -s "$BATS_FILE_TMPDIR"/{initramfs,pycache} "$BUILD/"
+	cp -r rig bases "$top/"
+	mkdir -p "$BOOT" "$FAKE" "$BUILD" "$BATS_FILE_TMPDIR/pycache"
+	# What Python compiles is made once.
+	ln -s "$BATS_FILE_TMPDIR/pycache" "$BUILD/"
 	echo kernel >"$BOOT/bzImage"
 	echo 6.1.192 >"$BOOT/release"
 	: >"$BOOT/modules.cpio"
 	printf '#!/bin/sh\necho "%s/bzImage"\n' "$BOOT" >"$top/rig/kernel"
-	printf '#!/bin/sh\nfor test; do touch "%s/${test##*/}"; echo "%s/${test##*/}"; done\n' "$top" "$top" >"$top/rig/kselftests"
+	printf '#!/bin/sh\nfor test; do touch "%s/${test##*/}"; echo "%s/${test##*/}"; done\n' "$top" "$top" \
+		>"$top/rig/kselftests"
 	echo exit >"$FAKE/end"
 	cp tests/fixtures/splat/clean/console.log "$FAKE/console"
 }
@@ -33,28 +34,30 @@ stream() {
 		"stderr 0" "tainted 0" end "" >"$FAKE/verdict"
 }
 
-@test "pass: the counts are the last line, the KTAP is kept" {
+# ends STATUS OUTPUT: so does rig/selftest.
+ends() {
+	run "-$1" --separate-stderr "$top/rig/selftest"
+	[ "$output" = "$2" ]
+}
+
+@test "pass: the counts are the last line, the KTAP is kept, until a VM is lost" {
 	stream pass-some-skipped 0
-	run -0 --separate-stderr "$top/rig/selftest"
-	[ "$output" = "3 passed, 0 failed, 1 skipped" ]
+	ends 0 "3 passed, 0 failed, 1 skipped"
 	[[ $stderr == *"[PASSED] guest MSR"* ]]
 	cmp "$FAKE/stdout" "$BUILD/results/6.1-patched-rig.ktap"
+	cp tests/fixtures/splat/kasan/console.log "$FAKE/console"
+	ends 125 ""
+	[ ! -e "$BUILD/results/6.1-patched-rig.ktap" ]
+	[[ $stderr == *"vm: LOST ("*"BUG: KASAN"* ]]
+	[[ ${stderr_lines[-1]} == "selftest: the VM was lost with status 125"* ]]
 }
 
-@test "fail, with the failed case named" {
+@test "fail, with the failed case named; everything skipped is no pass, nor what is worse than the status beside it" {
 	stream fail-nested 1
-	run -1 --separate-stderr "$top/rig/selftest"
-	[ "$output" = "2 passed, 1 failed, 0 skipped" ]
+	ends 1 "2 passed, 1 failed, 0 skipped"
 	[[ $stderr == *"[FAILED] b"* ]]
-}
-
-@test "everything skipped is no pass" {
 	stream skip-all-nested 4
-	run -4 --separate-stderr "$top/rig/selftest"
-	[ "$output" = "0 passed, 0 failed, 2 skipped" ]
-}
-
-@test "a stream that is worse than the status beside it fails" {
+	ends 4 "0 passed, 0 failed, 2 skipped"
 	for case in truncated empty; do
 		stream $case 0
 		run -1 --separate-stderr "$top/rig/selftest"
@@ -65,37 +68,30 @@ stream() {
 	stream fail 1
 	sed -i 's/^\( *\)not ok/\1#   unexpected exit: SHUTDOWN, ucall 0\n&/' "$FAKE/stdout"
 	sed -i "s/^stdout .*/stdout $(stat -c %s "$FAKE/stdout")/" "$FAKE/verdict"
-	run -125 --separate-stderr "$top/rig/selftest"
-	[[ ${stderr_lines[-1]} == "selftest: LOST (the emulated CPU lost a guest: unexpected exit: SHUTDOWN), "*.ktap.lost ]]
+	ends 125 ""
+	[[ ${stderr_lines[-1]} == \
+		"selftest: LOST (the emulated CPU lost a guest: unexpected exit: SHUTDOWN), "*.ktap.lost ]]
 	[ ! -e "$BUILD/results/6.1-patched-rig.ktap" ]
 	ACCEL=kvm run -1 --separate-stderr "$top/rig/selftest"
 	sed -i 's/SHUTDOWN/HLT     /' "$FAKE/stdout"
 	run -1 --separate-stderr "$top/rig/selftest"
 }
 
-@test "lost: no counts, no KTAP kept, not even an old one" {
-	stream pass 0
-	run -0 --separate-stderr "$top/rig/selftest"
-	cp tests/fixtures/splat/kasan/console.log "$FAKE/console"
-	run -125 --separate-stderr "$top/rig/selftest"
-	[ "$output" = "" ]
-	[ ! -e "$BUILD/results/6.1-patched-rig.ktap" ]
-	[[ $stderr == *"vm: LOST ("*"BUG: KASAN"* ]]
-	[[ ${stderr_lines[-1]} == "selftest: the VM was lost with status 125"* ]]
-}
-
 @test "hung" {
 	stream truncated-nested 0
 	rm "$FAKE/verdict"
 	echo 'exec sleep 100' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr "$top/rig/selftest"
-	[ "$output" = "" ]
+	TIMEOUT=1 ends 124 ""
 	[[ ${stderr_lines[-1]} == *"what had come until then: 3 passed, 2 failed, 0 skipped" ]]
 }
 
-@test "a build that fails ends it" {
+@test "a build that fails ends it; one clear line: a 32-bit host" {
+	mkdir -p "$BUILD/tree/6.1/out-rig-i386/boot"
+	touch "$BUILD/tree/6.1/out-rig-i386/boot/busybox"
+	FRAGMENTS=i386 ends 2 ""
+	[[ $stderr == "selftest: error: FRAGMENTS=\"i386\" makes a 32-bit host, "* ]]
 	printf '#!/bin/sh\nexit 2\n' >"$top/rig/kernel"
-	run -2 --separate-stderr "$top/rig/selftest"
+	ends 2 ""
 	[ ! -e "$BUILD/log/vm" ]
 }
 
@@ -110,17 +106,11 @@ stream() {
 	[ -e "$top/root/work/two" ]
 }
 
-@test "one clear line: a 32-bit host" {
-	mkdir -p "$BUILD/tree/6.1/out-rig-i386/boot"
-	touch "$BUILD/tree/6.1/out-rig-i386/boot/busybox"
-	FRAGMENTS=i386 run -2 --separate-stderr "$top/rig/selftest"
-	[[ $stderr == "selftest: error: FRAGMENTS=\"i386\" makes a 32-bit host, "* ]]
-}
-
 @test "the rig and the lab ask for the cases that change the host, by the name that the programs know" {
 	for base in "$BATS_TEST_DIRNAME"/../../patches/*; do
 		for topic in cpu-online epoch; do
-			grep -qF '+	bool destructive = getenv("KVM_CLOCK_DESTRUCTIVE");' "$base"/*-$topic/*-KVM-selftests-*.patch
+			grep -qF '+	bool destructive = getenv("KVM_CLOCK_DESTRUCTIVE");' \
+				"$base"/*-$topic/*-KVM-selftests-*.patch
 		done
 	done
 	for file in rig/guest/init ci/lava/run-kselftest; do

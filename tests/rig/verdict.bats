@@ -33,7 +33,7 @@ expect() {
 	[ "$faults" = 0 ]
 }
 
-@test "splat finds the first of many splats in a long log" {
+@test "splat finds the first of many splats in a long log, and names a log that does not exist" {
 	log=$BATS_TEST_TMPDIR/console.log
 	{
 		echo "WARNING: CPU: 0 PID: 1 at the-first"
@@ -41,11 +41,9 @@ expect() {
 	} >"$log"
 	run -1 rig/splat "$log"
 	[ "$output" = "WARNING: CPU: 0 PID: 1 at the-first" ]
-}
-
-@test "splat names a log that does not exist" {
-	run -2 rig/splat "$BATS_TEST_TMPDIR/none"
-	[ "$output" = "splat: error: cannot read $BATS_TEST_TMPDIR/none" ]
+	rm "$log"
+	run -2 rig/splat "$log"
+	[ "$output" = "splat: error: cannot read $log" ]
 }
 
 @test "ktap tells passed, failed, cut-off and skipped streams apart" {
@@ -55,9 +53,6 @@ expect() {
 		expect "$case" "$status" "$output"
 	done
 	[ "$faults" = 0 ]
-}
-
-@test "ktap names a tree without a parser" {
 	KUNIT_TREE=$BATS_TEST_TMPDIR run -2 rig/ktap "$cases"/ktap/pass/results.ktap
 	[[ $output == *"no kunit.py in $BATS_TEST_TMPDIR; make tree"* ]]
 }
@@ -73,7 +68,8 @@ expect() {
 		status=0
 		arguments=()
 		[ ! -e "$case/arguments" ] || read -ra arguments <"$case/arguments"
-		PATH=$tools "$tools/sh" rig/guest/ktap-run "${arguments[@]}" "${case}program" >"$stream" || run_status=$?
+		PATH=$tools "$tools/sh" rig/guest/ktap-run "${arguments[@]}" "${case}program" >"$stream" ||
+			run_status=$?
 		diff -u "$case/expected-stream" "$stream" || faults=$((faults + 1))
 		output=$(rig/ktap "$stream" 2>/dev/null) || status=$?
 		expect "$case" "$status" "$output"
@@ -84,7 +80,8 @@ expect() {
 
 @test "ktap-run: one stream for several programs, one of them missing" {
 	cd "$cases/ktap-run"
-	LC_ALL=C run -1 --separate-stderr busybox sh ../../../rig/guest/ktap-run plain-pass/program ./none tap-fail/program
+	LC_ALL=C run -1 --separate-stderr busybox sh ../../../rig/guest/ktap-run \
+		plain-pass/program ./none tap-fail/program
 	diff -u - <(printf '%s\n' "$output") <<-'END'
 		KTAP version 1
 		1..3

@@ -11,12 +11,15 @@ setup() {
 	export FAKE=$BATS_TEST_TMPDIR/fake QEMU=$BATS_TEST_DIRNAME/../fixtures/fake-qemu
 	export CMD=true
 	unset APPEND CPU FILES FRAGMENTS MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
-	# What all VMs have in common is made once.
-	mkdir -p "$BOOT" "$FAKE" "$BUILD" "$BATS_FILE_TMPDIR/initramfs"
-	ln -s "$BATS_FILE_TMPDIR/initramfs" "$BUILD/initramfs"
+	mkdir -p "$BOOT" "$FAKE"
 	echo kernel >"$BOOT/bzImage"
 	echo 6.1.192 >"$BOOT/release"
 	: >"$BOOT/modules.cpio"
+	good
+}
+
+# good: the VM ends well, without output.
+good() {
 	echo exit >"$FAKE/end"
 	console clean
 	verdict "status 0" "stdout 0" "stderr 0" "tainted 0" end ""
@@ -25,13 +28,25 @@ setup() {
 # console CASE: the VM's console log is that of fixtures/splat/CASE.
 console() { cp "tests/fixtures/splat/$1/console.log" "$FAKE/console"; }
 
+# splat CASE: what is found in it, as a pattern.
+splat() { sed 's/[][]/\\&/g' "tests/fixtures/splat/$1/expected-output"; }
+
 # verdict LINE...: what the VM says after its start.
 verdict() { printf '%s\n' "start 6.1.192" "$@" >"$FAKE/verdict"; }
 
-# lost TEXT: TEXT is the reason that vm gave at its end.
+# lost STATUS REASON: so ends a run. REASON is a pattern.
 lost() {
+	local start="vm: LOST (" end="), log $LOGDIR/console.log"
+	run "-$1" --separate-stderr rig/vm
 	echo "$stderr"
-	[ "${stderr_lines[-1]}" = "vm: LOST ($1), log $LOGDIR/console.log" ]
+	# shellcheck disable=SC2027,SC2053 # a pattern between two texts
+	[[ ${stderr_lines[-1]} == "$start"$2"$end" ]]
+}
+
+# unpacked: what the VM got, in $FAKE/root.
+unpacked() {
+	mkdir "$FAKE/root"
+	(cd "$FAKE/root" && cpio -i --quiet --no-absolute-filenames <"$LOGDIR/initrd")
 }
 
 @test "status 0 and the output are handed through" {
@@ -45,112 +60,62 @@ lost() {
 	[ ! -e "$LOGDIR/initrd" ]
 }
 
-@test "CMD's own status is handed through" {
-	for status in 7 124 125 255; do
+@test "CMD's own status is handed through, also one that looks like a lost VM" {
+	for status in 7 125; do
 		verdict "status $status" "stdout 0" "stderr 0" "tainted 0" end ""
 		run -$status --separate-stderr rig/vm
 		[ "${stderr_lines[-1]}" = "vm: status $status" ]
 	done
 }
 
-@test "lost: panic in mid-run" {
-	console panic
-	verdict
-	run -125 --separate-stderr rig/vm
-	lost "[    5.311873] Kernel panic - not syncing: Fatal exception in interrupt"
-	[ -s "$LOGDIR/initrd" ]
-}
-
-@test "lost: a splat, although CMD's status is 0" {
+@test "lost: panic, splat, taint, an empty console, although CMD's status is 0" {
 	console warning
-	run -125 --separate-stderr rig/vm
-	lost "$(cat tests/fixtures/splat/warning/expected-output)"
-}
-
-@test "lost: a splat that left only its taint" {
-	verdict "status 0" "stdout 0" "stderr 0" "tainted 512" end ""
-	run -125 --separate-stderr rig/vm
-	lost "the kernel is tainted: 512"
-}
-
-@test "lost: died without any verdict" {
-	rm "$FAKE/verdict"
-	run -125 --separate-stderr rig/vm
-	lost "died before it could run CMD: no verdict"
-}
-
-@test "lost: no verdict, but a reason on the console" {
-	rm "$FAKE/verdict"
-	echo "init: error: no virtio-serial ports" >>"$FAKE/console"
-	run -125 --separate-stderr rig/vm
-	lost "died before it could run CMD: no virtio-serial ports"
-}
-
-@test "lost: died while CMD ran" {
-	verdict
-	run -125 --separate-stderr rig/vm
-	lost "died without a verdict; the last it said was: start 6.1.192"
-}
-
-@test "lost: a verdict cut off anywhere" {
-	whole=$(cat "$FAKE/verdict")
-	for ((length = 1; length < ${#whole}; length += 6)); do
-		printf '%s' "${whole:0:length}" >"$FAKE/verdict"
-		run -125 --separate-stderr rig/vm
-		[[ ${stderr_lines[-1]} == "vm: LOST (died without a verdict; "* ]]
-	done
-}
-
-@test "lost: the VM says that it could not run CMD" {
-	verdict "error the TSC is not in use after 30 s" end ""
-	run -125 --separate-stderr rig/vm
-	lost "the VM could not run CMD: the TSC is not in use after 30 s"
-}
-
-@test "lost: an empty console log, although the verdict is there" {
+	lost 125 "$(splat warning)"
+	[ -s "$LOGDIR/initrd" ]
 	rm "$FAKE/console"
-	run -125 --separate-stderr rig/vm
-	lost "the console log is empty"
+	lost 125 "the console log is empty"
+	good
+	verdict "status 0" "stdout 0" "stderr 0" "tainted 512" end ""
+	lost 125 "the kernel is tainted: 512"
+	verdict
+	console panic
+	lost 125 "*Kernel panic - not syncing: Fatal exception in interrupt"
 }
 
-@test "lost: output that did not arrive" {
+@test "lost: no verdict, or one that is cut off anywhere" {
+	whole=$(cat "$FAKE/verdict")
+	for ((length = 1; length < ${#whole}; length += 13)); do
+		printf '%s' "${whole:0:length}" >"$FAKE/verdict"
+		lost 125 "died without a verdict; the last it said was: *"
+	done
+	verdict "error the TSC is not in use after 30 s" end ""
+	lost 125 "the VM could not run CMD: the TSC is not in use after 30 s"
+	rm "$FAKE/verdict"
+	lost 125 "died before it could run CMD: no verdict"
+	echo "init: error: no virtio-serial ports" >>"$FAKE/console"
+	lost 125 "died before it could run CMD: no virtio-serial ports"
+}
+
+@test "lost: output that did not arrive, another kernel than the one asked for, a QEMU that fails" {
 	echo half >"$FAKE/stdout"
 	verdict "status 0" "stdout 10" "stderr 0" "tainted 0" end ""
-	run -125 --separate-stderr rig/vm
-	lost "CMD wrote 10 bytes to stdout, 5 arrived"
-}
-
-@test "lost: another kernel than the one asked for" {
+	lost 125 "CMD wrote 10 bytes to stdout, 5 arrived"
+	rm "$FAKE/stdout"
+	good
 	echo 6.1.193 >"$BOOT/release"
-	run -125 --separate-stderr rig/vm
-	lost "release 6.1.192 was booted, not 6.1.193"
-}
-
-@test "lost: QEMU fails, and says why" {
+	lost 125 "release 6.1.192 was booted, not 6.1.193"
 	echo 'echo "invalid accelerator" >&2; exit 1' >"$FAKE/end"
-	run -125 --separate-stderr rig/vm
-	lost "$QEMU ended with status 1: invalid accelerator"
+	lost 125 "$QEMU ended with status 1: invalid accelerator"
 }
 
-@test "hung" {
-	verdict
-	echo 'exec sleep 100' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr rig/vm
-	lost "hung: not ended after 1 s"
-}
-
-@test "hung, with a splat" {
+@test "hung, with a splat; and deaf to TERM" {
 	verdict
 	console rcu-stall
 	echo 'exec sleep 100' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr rig/vm
-	lost "hung: not ended after 1 s; $(cat tests/fixtures/splat/rcu-stall/expected-output)"
-}
-
-@test "hung, and deaf to TERM" {
+	TIMEOUT=1 lost 124 "hung: not ended after 1 s; $(splat rcu-stall)"
+	console clean
 	echo 'trap "" TERM; while :; do sleep 0.1; done' >"$FAKE/end"
-	TIMEOUT=1 run -124 --separate-stderr rig/vm
-	lost "hung: not ended after 1 s"
+	TIMEOUT=1 lost 124 "hung: not ended after 1 s"
 }
 
 @test "output comes when it is written" {
@@ -169,34 +134,18 @@ lost() {
 	rig/vm 2>/dev/null | cmp - "$FAKE/stdout"
 }
 
-# ended_by SIGNAL: vm, ended by SIGNAL, leaves no QEMU behind.
-ended_by() {
+@test "no QEMU is left behind by Ctrl-C, TERM or KILL" {
 	echo 'echo $$ >"$FAKE/pid"; exec sleep 100' >"$FAKE/end"
-	env --default-signal=INT rig/vm >/dev/null 2>&1 3>&- &
-	until [ -s "$FAKE/pid" ]; do sleep 0.02; done
-	kill -"$1" $!
-	status=0
-	wait $! || status=$?
-	for _ in {1..100}; do
-		kill -0 "$(cat "$FAKE/pid")" 2>/dev/null || return 0
-		sleep 0.02
+	for signal in INT:130 TERM:143 KILL:137; do
+		rm -f "$FAKE/pid"
+		env --default-signal=INT rig/vm >/dev/null 2>&1 3>&- &
+		until [ -s "$FAKE/pid" ]; do sleep 0.02; done
+		kill -"${signal%:*}" $!
+		status=0
+		wait $! || status=$?
+		[ "$status" = "${signal#*:}" ]
+		timeout 2 tail -f --pid="$(cat "$FAKE/pid")" /dev/null
 	done
-	return 1
-}
-
-@test "no QEMU is left behind by Ctrl-C" {
-	ended_by INT
-	[ "$status" = 130 ]
-}
-
-@test "no QEMU is left behind by TERM" {
-	ended_by TERM
-	[ "$status" = 143 ]
-}
-
-@test "no QEMU is left behind by KILL" {
-	ended_by KILL
-	[ "$status" = 137 ]
 }
 
 @test "QEMU's command line: printed, kept, with what was asked for" {
@@ -207,19 +156,21 @@ ended_by() {
 	grep -F -- "-icount shift=0,sleep=off" "$LOGDIR/qemu.cmd"
 	grep -F -- "-nodefaults -no-user-config -no-reboot" "$LOGDIR/qemu.cmd"
 	[[ $stderr == *"$(cat "$LOGDIR/qemu.cmd")"* ]]
-}
-
-@test "ACCEL=kvm takes the host's CPU" {
 	ACCEL=kvm run -0 --separate-stderr rig/vm
 	grep -F -- "-accel kvm -cpu host,migratable=off " "$LOGDIR/qemu.cmd"
 }
 
-@test "a log folder of its own for every run, a comma in its name" {
-	unset LOGDIR
-	export BUILD=$BATS_TEST_TMPDIR/build,1
-	for _ in 1 2; do run -0 --separate-stderr rig/vm; done
-	[ -s "$BUILD/log/vm/6.1-patched-rig-1/console.log" ]
-	[ -s "$BUILD/log/vm/6.1-patched-rig-2/console.log" ]
+@test "a log folder of its own for every run, a comma in its name; FRAGMENTS name it, and the boot folder" {
+	unset BOOT LOGDIR
+	export BUILD=$BATS_TEST_TMPDIR/build,1 FRAGMENTS=" i386  debug"
+	complaint "vm: error: no $BUILD/tree/6.1/out-rig-i386-debug/boot/bzImage; \
+make it by: make kernel BASE=6.1 VARIANT=patched KERNEL=rig FRAGMENTS=\" i386  debug\""
+	mkdir -p "$BUILD/tree/6.1/out-rig-i386-debug"
+	mv "$BATS_TEST_TMPDIR/boot" "$BUILD/tree/6.1/out-rig-i386-debug/"
+	for n in 1 2; do
+		run -0 --separate-stderr rig/vm
+		[ -s "$BUILD/log/vm/6.1-patched-rig-i386-debug-$n/console.log" ]
+	done
 }
 
 @test "FILES are in the VM's folder, executable bits kept, beside CMD" {
@@ -228,59 +179,38 @@ ended_by() {
 	echo text >"$FAKE/text"
 	echo exit 1 >"$FAKE/end"
 	CMD='./program "$HOME"' FILES="$FAKE/program $FAKE/text" run -125 --separate-stderr rig/vm
-	mkdir "$FAKE/root"
-	(cd "$FAKE/root" && cpio -i --quiet --no-absolute-filenames <"$LOGDIR/initrd")
+	unpacked
 	[ "$(cat "$FAKE/root/work/.cmd")" = './program "$HOME"' ]
 	[ "$(stat -c %A "$FAKE/root/work/program" "$FAKE/root/work/text")" = $'-rwxr-xr-x\n-rw-r--r--' ]
+	[ -x "$FAKE/root/usr/bin/timeout" ]
 }
 
 @test "a kernel with a BusyBox of its own gets that, and no program of the machine" {
 	echo 32-bit >"$BOOT/busybox"
 	echo exit 1 >"$FAKE/end"
 	run -125 --separate-stderr rig/vm
-	mkdir "$FAKE/root"
-	(cd "$FAKE/root" && cpio -i --quiet --no-absolute-filenames <"$LOGDIR/initrd")
-	[ "$(readlink "$FAKE/root/bin/sh" "$FAKE/root/bin/timeout")" = $'/usr/bin/busybox\n/usr/bin/busybox' ]
+	unpacked
 	[ "$(cat "$FAKE/root/usr/bin/busybox")" = 32-bit ]
-	[ "$(cd "$FAKE/root" && find . -type f -perm /1 | sort | paste -sd' ')" = "./init ./usr/bin/busybox ./usr/bin/ktap-run" ]
+	diff - <(cd "$FAKE/root" && find . -type f -perm /1 | sort) <<-'END'
+		./init
+		./usr/bin/busybox
+		./usr/bin/ktap-run
+	END
 }
 
-# complaint STATUS TEXT: vm ends with one line, TEXT.
+# complaint TEXT: vm ends with one line, TEXT.
 complaint() {
 	run -2 --separate-stderr rig/vm
 	echo "$stderr"
 	[ "$stderr" = "$1" ]
 }
 
-@test "one clear line: no boot folder" {
-	rm "$BOOT/bzImage"
-	complaint "vm: error: no $BOOT/bzImage; make it by: make kernel BASE=6.1 VARIANT=patched KERNEL=rig"
-}
-
-@test "FRAGMENTS name the boot folder, and the logs" {
-	unset BOOT LOGDIR
-	build=$BATS_TEST_TMPDIR/build
-	FRAGMENTS=" i386  debug" complaint "vm: error: no $build/tree/6.1/out-rig-i386-debug/boot/bzImage; make it by: make kernel BASE=6.1 VARIANT=patched KERNEL=rig FRAGMENTS=\" i386  debug\""
-	mkdir -p "$build/tree/6.1/out-rig-i386"
-	mv "$BATS_TEST_TMPDIR/boot" "$build/tree/6.1/out-rig-i386/"
-	FRAGMENTS=i386 run -0 --separate-stderr rig/vm
-	[ -s "$build/log/vm/6.1-patched-rig-i386-1/console.log" ]
-}
-
-@test "one clear line: no QEMU" {
+@test "one clear line: no QEMU, no number, FILES that are not there, or collide" {
 	QEMU=no-qemu complaint "vm: error: no program no-qemu; rig/packages vm installs it"
-}
-
-@test "one clear line: a BUTTON that is no number, and one without a CMD" {
 	BUTTON=0 complaint "vm: error: BUTTON=0 is no number of seconds"
-	CMD='' BUTTON=3 complaint "vm: error: BUTTON= is for a VM with a CMD; at the shell it is system_powerdown in QEMU's monitor"
-}
-
-@test "one clear line: a TIMEOUT that is no number" {
+	CMD='' BUTTON=3 complaint "vm: error: BUTTON= is for a VM with a CMD;\
+ at the shell it is system_powerdown in QEMU's monitor"
 	TIMEOUT=2m complaint "vm: error: TIMEOUT=2m is no number of seconds"
-}
-
-@test "one clear line: FILES that are not there, or collide" {
 	FILES=none complaint "initramfs: error: cannot read none"
 	mkdir "$FAKE/a" "$FAKE/b"
 	touch "$FAKE/a/x" "$FAKE/b/x"
