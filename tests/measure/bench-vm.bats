@@ -24,7 +24,7 @@ setup() {
 }
 
 @test "--clocksource: put back on Ctrl-C, SIGTERM and SIGHUP, and no child left" {
-	# Each wait ends with what it waits for, or with the VM's time limit. Five: the program, its busy loops, the case.
+	# Each wait ends with what it waits for, or with the VM's limit. Five: the program, its busy loops, the case.
 	CMD='for signal in INT TERM HUP; do
 			./kvm-clock-bench --case msr --tries 5000000 --busy 3 --clocksource acpi_pm &
 			until grep -qx acpi_pm '$now' && [ $(pidof kvm-clock-bench | wc -w) = 5 ]; do sleep 0.1; done

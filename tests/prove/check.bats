@@ -253,7 +253,8 @@ checks() {
 	[[ ${lines[0]} == "9.9: peers "*" -" && ${lines[1]} = "0 passed, 1 failed, 0 skipped" ]]
 	mkdir -p prove/peers/9.9
 	peer() {
-		printf '%s\n' text --- "--- a/$file" "+++ b/$file" '@@ -5,2 +5,2 @@' '-int line_5;' "+int $1;" ' int line_6;'
+		printf '%s\n' text --- "--- a/$file" "+++ b/$file" '@@ -5,2 +5,2 @@' '-int line_5;' "+int $1;" \
+			' int line_6;'
 	}
 	file=arch/x86/kvm/x86.c
 	peer peer >prove/peers/9.9/a.patch

@@ -70,7 +70,8 @@ ktap() { printf 'KTAP version 1\n1..2\n# a number\n%s 1 boot\nok 2 epoch' "$1"; 
 }
 
 @test "live update: its checks are the cases, and a VM that was lost in either half is no verdict" {
-	fake $'before it runs: realtime - clock moved by 1 ns, bound 100: ok\nand a while later by 200 ns, bound 100: FAILED\nmoved over 5 ns' 0
+	fake $'before it runs: realtime - clock moved by 1 ns, bound 100: ok\nand a while later by 200 ns, '\
+$'bound 100: FAILED\nmoved over 5 ns' 0
 	run -1 --separate-stderr "$top/prove/live-update/live-update"
 	[ "$output" = "1 passed, 1 failed, 0 skipped" ]
 	[ "$(cat "$BATS_TEST_TMPDIR/cmd")" = $'./live-update save\n./live-update restore <saved' ]
