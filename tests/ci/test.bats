@@ -104,7 +104,7 @@ kernels() {
 	start_ahead 1 2
 	trap - EXIT
 	rm -rf "$work/top"
-	wait "$ahead_pid"
+	while pgrep -r R,S,D -g "$ahead_pid" >/dev/null; do sleep 0.1; done
 	sed 's/  */ /g' "$work/built" >"$work/built.once"
 	diff - "$work/built.once" <<-EOF
 		1 stock none $work 5
