@@ -7,8 +7,9 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	# What can be changed: the clocksource, the frequency, and how far real time is ahead of CLOCK_MONOTONIC, in us.
-	# With one such state, and seconds, it waits until there is another; half of the test's smallest step counts.
+	# What can be changed: the clocksource, how many CPUs are online, the frequency, and how far real time is ahead
+	# of CLOCK_MONOTONIC, in us. With one such state, and seconds, it waits until there is another; half of the
+	# test's smallest step counts.
 	export HOST=$BATS_FILE_TMPDIR/host
 	gcc -static -O2 -Wall -Wextra -Werror -o "$HOST" -x c - <<-'EOF'
 		#include <stdio.h>
@@ -16,6 +17,7 @@ setup_file() {
 		#include <string.h>
 		#include <sys/timex.h>
 		#include <time.h>
+		#include <unistd.h>
 
 		#define CURRENT "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
@@ -47,9 +49,9 @@ setup_file() {
 		int main(int argc, char *argv[])
 		{
 			char now[32] = "", was[32] = "";
-			long ahead, was_ahead = 0, freq, was_freq = 0, start = us(CLOCK_MONOTONIC);
+			long ahead, was_ahead = 0, freq, was_freq = 0, cpus, had_cpus = 0, start = us(CLOCK_MONOTONIC);
 
-			if (argc > 1 && sscanf(argv[1], "%31s %ld %ld", was, &was_freq, &was_ahead) != 3)
+			if (argc > 1 && sscanf(argv[1], "%31s %ld %ld %ld", was, &had_cpus, &was_freq, &was_ahead) != 4)
 				return 2;
 			do {
 				struct timex tx = { 0 };
@@ -59,10 +61,11 @@ setup_file() {
 					return 2;
 				fclose(f);
 				freq = tx.freq;
+				cpus = sysconf(_SC_NPROCESSORS_ONLN);
 				ahead = ahead_us();
-				if (argc == 1 || strcmp(now, was) || freq != was_freq ||
+				if (argc == 1 || strcmp(now, was) || freq != was_freq || cpus != had_cpus ||
 				    labs(ahead - was_ahead) >= 500) {
-					printf("%s %ld %ld\n", now, freq, ahead);
+					printf("%s %ld %ld %ld\n", now, cpus, freq, ahead);
 					return 0;
 				}
 			} while (us(CLOCK_MONOTONIC) - start < atol(argv[2]) * 1000000);
@@ -82,11 +85,11 @@ teardown() {
 	[ -n "$BATS_TEST_COMPLETED" ] || printf '%s\n' "$output" "$stderr"
 }
 
-# interrupted CASE: the program is ended by SIGINT, then by SIGTERM, as soon as the host is another.
+# interrupted PROGRAM CASE: the program is ended by SIGINT, then by SIGTERM, as soon as the host is another.
 interrupted() {
 	CMD='before=$(./host)
 		for signal in INT TERM; do
-			./kvm_clock_epoch_test -d -t '"$1"' >out 2>&1 &
+			./'"$1 -d -t $2"' >out 2>&1 &
 			changed=$(./host "$before" 60) || { echo "nothing has changed"; cat out; exit 1; }
 			kill -$signal $!
 			wait $!
@@ -96,11 +99,21 @@ interrupted() {
 	[[ ${lines[0]} == "status 130: "* && ${lines[1]} == "status 143: "* ]]
 }
 
-@test "the clocksource is put back when its case is interrupted" { interrupted msr_on_other_clocksource; }
+@test "the clocksource is put back when its case is interrupted" {
+	interrupted kvm_clock_epoch_test msr_on_other_clocksource
+}
 
-@test "the wall clock is put back when its case is interrupted" { interrupted wall_clock_is_set; }
+@test "the wall clock is put back when its case is interrupted" {
+	interrupted kvm_clock_epoch_test wall_clock_is_set
+}
 
-@test "the wall clock's frequency is put back when its case is interrupted" { interrupted wall_clock_is_slewed; }
+@test "the wall clock's frequency is put back when its case is interrupted" {
+	interrupted kvm_clock_epoch_test wall_clock_is_slewed
+}
+
+@test "the CPU is online again when its case is interrupted" {
+	interrupted cpu_online_clock_test cpu_online_keeps_tsc
+}
 
 @test "a default run changes nothing, and says what it leaves out" {
 	CMD='unset KVM_CLOCK_DESTRUCTIVE
@@ -114,4 +127,5 @@ interrupted() {
 		[ ! -s changed ]' run -0 --separate-stderr rig/vm
 	[[ $output == *"the host's clocksource, which -d asks for"* ]]
 	[[ $output == *"the host's wall clock, which -d asks for"* ]]
+	[[ $output == *"a CPU of the host offline, which -d asks for"* ]]
 }
