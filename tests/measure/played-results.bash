@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Results as measure/bench/bench leaves them, made up: stock off by 4 ms, patched by 1 ns.
-# Usage: . "$BATS_TEST_DIRNAME/played-results.bash"; played_results DIR
+# Usage: . "$BATS_TEST_DIRNAME/played-results.bash": the tests of that file have them in $PLAYED.
 # shellcheck shell=bash disable=SC2016 # jq's variables
 
 # played_document ERROR MSR_TICKS [FILTER]: one document of the bench; FILTER changes it.
@@ -52,4 +52,9 @@ played_results() {
 		played_peer "$1" $base-patched 1 600 ok
 		ticks=$((ticks + 15))
 	done
+}
+
+setup_file() {
+	export PLAYED=$BATS_FILE_TMPDIR/results
+	played_results "$PLAYED"
 }

@@ -4,16 +4,10 @@
 # shellcheck disable=SC2154 # bats sets output
 
 bats_require_minimum_version 1.5.0
-
-setup_file() {
-	. "$BATS_TEST_DIRNAME/played-results.bash"
-	export PLAYED=$BATS_FILE_TMPDIR/results
-	played_results "$PLAYED"
-}
+. "$BATS_TEST_DIRNAME/played-results.bash"
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	. tests/measure/played-results.bash
 	results=$BATS_TEST_TMPDIR/results
 	cp -r "$PLAYED" "$results"
 	copy=$BATS_TEST_TMPDIR/top

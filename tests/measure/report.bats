@@ -4,17 +4,11 @@
 # shellcheck disable=SC2154 # bats sets output, stderr and lines
 
 bats_require_minimum_version 1.5.0
-
-setup_file() {
-	. "$BATS_TEST_DIRNAME/played-results.bash"
-	export PLAYED=$BATS_FILE_TMPDIR/results
-	played_results "$PLAYED"
-}
+. "$BATS_TEST_DIRNAME/played-results.bash"
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
 	unset BASE VARIANT KERNEL BUILD
-	. tests/measure/played-results.bash
 	results=$BATS_TEST_TMPDIR/results
 	page=$BATS_TEST_TMPDIR/index.html
 	cp -r "$PLAYED" "$results"
