@@ -95,6 +95,13 @@ packages() {
 	package linux-headers-9.9.0-1-toy "$1" "linux-headers-9.9.0-1-common (= $1)"
 }
 
+# toy_suite VERSION: a suite with these, for a whole file.
+toy_suite() {
+	export REPO=$BATS_FILE_TMPDIR/repo
+	packages "$1"
+	suite
+}
+
 # program NAME TEXT: a stand-in for a program, found before the real one.
 program() {
 	mkdir -p "$BATS_TEST_TMPDIR/bin"

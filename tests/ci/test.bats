@@ -20,6 +20,7 @@ setup() {
 	failed=0
 	skipped=0
 	base_steps="plain i386 selftest"
+	BASE=6.1
 	mkdir -p "$TOP"/{rig,bases,patches,tests/rig} "$BATS_TEST_TMPDIR/bin" "$log" "$results"
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH
 }
@@ -80,6 +81,17 @@ fixtures() {
  7.3 e 6 s (system 25 %), a 5 s (system 75 %); all steps 94 s (system 73 %)" ]
 }
 
+@test "on_mutant: its tree is that of its command alone" {
+	unmutated() { :; }
+	git() { :; }
+	mkdir -p "$work/top/rig"
+	played "$work/top/rig/kernel" "echo $work/boot/bzImage"
+	KUNIT_TREE=mine
+	# shellcheck disable=SC2016 # the command expands it
+	on_mutant a bash -c 'echo "$KUNIT_TREE $BOOT" >"$0"' "$work/seen"
+	[ "$KUNIT_TREE $BUILD $(cat "$work/seen")" = "mine $TOP/build $work/tree/6.1 $work/boot" ]
+}
+
 # kernels: those to build ahead are played.
 kernels() {
 	# shellcheck disable=SC2016 # for the script that is written here
@@ -133,7 +145,6 @@ kernels() {
 
 # ran STATUS LINE...: what the VM says of two cases, a and b, and of the test; the kernel's own parser judges it.
 ran() {
-	BASE=6.1
 	echo 'SELFTEST=x86/new_test' | tee "$TOP/bases/6.1" >"$TOP/bases/7.3"
 	export KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. rig/lib.sh && load_base && tree_dir')}
 	bases() { (cd "$TOP/bases" && ls); }

@@ -34,9 +34,7 @@ source_package() {
 }
 
 setup_file() {
-	export REPO=$BATS_FILE_TMPDIR/repo
-	packages 9.9.7-1
-	suite
+	toy_suite 9.9.7-1
 	sed -i 's/^Package: linux-source-9.9$/&\nSource: toy/' "$REPO/Packages"
 	source_package 9.9.6-1
 	source_package 9.9.7-1

@@ -37,9 +37,7 @@ kernel() {
 }
 
 setup_file() {
-	export REPO=$BATS_FILE_TMPDIR/repo
-	packages 9.9.7-1
-	suite
+	toy_suite 9.9.7-1
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR/seed
 	variables
 	top "$BATS_FILE_TMPDIR/top"

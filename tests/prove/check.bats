@@ -39,11 +39,8 @@ kernel() {
 }
 
 setup_file() {
-	export REPO=$BATS_FILE_TMPDIR/repo
-	KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. rig/lib.sh && load_base && tree_dir')}
-	export KUNIT_TREE
-	packages 1
-	suite
+	export KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. rig/lib.sh && load_base && tree_dir')}
+	toy_suite 1
 }
 
 setup() {

@@ -26,9 +26,11 @@ each() {
 	[ "$output" = "$3" ]
 }
 
-@test "one base: the script itself, with its arguments, output and status" {
+@test "one base: the script itself, with its arguments, output and status; one that is not there is an error" {
 	verb 'echo "$BASE $*"; exit 4'
 	each 6.12 4 "6.12 a b c" rig/verb a 'b c'
+	each all 2 "" nothing
+	[ "$stderr" = "each: error: nothing is no script of the project" ]
 }
 
 @test "all: each base once, in order, however the ones before went; results are summed, and the first failure counts" {
@@ -43,15 +45,8 @@ each() {
 1 passed, 1 failed, 0 skipped
 2 passed, 0 failed, 0 skipped
 5 passed, 1 failed, 0 skipped" rig/verb
-}
-
-@test "all: no sum that leaves one out" {
+	# No sum that leaves one out.
 	verb '[ "$BASE" = 7.3 ] || { echo "2 passed, 0 failed, 0 skipped"; exit 0; }; exit 125'
 	each all 125 $'2 passed, 0 failed, 0 skipped\n2 passed, 0 failed, 0 skipped' rig/verb
 	[[ $stderr = *"each: 7.3: status 125"* ]]
-}
-
-@test "a script that does not exist" {
-	each all 2 "" nothing
-	[ "$stderr" = "each: error: nothing is no script of the project" ]
 }

@@ -6,9 +6,7 @@ bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup_file() {
-	export REPO=$BATS_FILE_TMPDIR/repo
-	packages 9.9.7-1
-	suite
+	toy_suite 9.9.7-1
 	top_of_links "$BATS_FILE_TMPDIR/top"
 }
 

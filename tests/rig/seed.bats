@@ -9,9 +9,7 @@ bats_require_minimum_version 1.5.0
 
 # One stock tree with output, and a series of one; each test gets a copy, dates and all.
 setup_file() {
-	export REPO=$BATS_FILE_TMPDIR/repo
-	packages 9.9.7-1
-	suite
+	toy_suite 9.9.7-1
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
 	variables
 	top_of_links "$BATS_FILE_TMPDIR/top"

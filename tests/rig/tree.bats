@@ -8,9 +8,7 @@ bats_require_minimum_version 1.5.0
 
 # A series, the tree of it, and what was downloaded for that, from which each test starts.
 setup_file() {
-	export REPO=$BATS_FILE_TMPDIR/repo
-	packages 9.9.7-1
-	suite
+	toy_suite 9.9.7-1
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
 	start
 	top_of_links "$BATS_FILE_TMPDIR/top"

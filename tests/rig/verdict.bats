@@ -24,13 +24,19 @@ expect() {
 	printf '%s:\n  expected %s: %s\n  got      %s: %s\n' "$1" "$status" "$output" "$2" "$3"
 }
 
-@test "splat tells clean, offending and empty console logs apart" {
-	for case in "$cases"/splat/*/; do
+# all_as_expected KIND FILE: rig/KIND on FILE of each case.
+all_as_expected() {
+	local case status output
+	for case in "$cases/$1"/*/; do
 		status=0
-		output=$(rig/splat "$case/console.log" 2>/dev/null) || status=$?
+		output=$("rig/$1" "$case/$2" 2>/dev/null) || status=$?
 		expect "$case" "$status" "$output"
 	done
 	[ "$faults" = 0 ]
+}
+
+@test "splat tells clean, offending and empty console logs apart" {
+	all_as_expected splat console.log
 }
 
 @test "splat finds the first of many splats in a long log, and names a log that does not exist" {
@@ -47,12 +53,7 @@ expect() {
 }
 
 @test "ktap tells passed, failed, cut-off and skipped streams apart" {
-	for case in "$cases"/ktap/*/; do
-		status=0
-		output=$(rig/ktap "$case/results.ktap" 2>/dev/null) || status=$?
-		expect "$case" "$status" "$output"
-	done
-	[ "$faults" = 0 ]
+	all_as_expected ktap results.ktap
 	KUNIT_TREE=$BATS_TEST_TMPDIR run -2 rig/ktap "$cases"/ktap/pass/results.ktap
 	[[ $output == *"no kunit.py in $BATS_TEST_TMPDIR; make tree"* ]]
 }
