@@ -102,11 +102,16 @@ toy_suite() {
 	suite
 }
 
+# played FILE LINE...: a script of these lines.
+played() {
+	printf '%s\n' '#!/bin/bash' "${@:2}" >"$1"
+	chmod +x "$1"
+}
+
 # program NAME TEXT: a stand-in for a program, found before the real one.
 program() {
 	mkdir -p "$BATS_TEST_TMPDIR/bin"
-	printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/bin/$1"
-	chmod 755 "$BATS_TEST_TMPDIR/bin/$1"
+	played "$BATS_TEST_TMPDIR/bin/$1" "$2"
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH
 }
 

@@ -30,6 +30,8 @@ struct shared {
 	/* How often the clocksource was switched: that takes effect in a VM only when its vCPUs run again. */
 	atomic_ulong switches;
 	atomic_bool stop;
+	/* Not yet seen what gives the storm its meaning: it goes on for that. */
+	atomic_bool wants_brackets, wants_suspend;
 	/* Who may be stopped or traced: processes that take part in no move of a clock that others wait for. */
 	_Atomic pid_t victims[MAX_VICTIMS];
 };

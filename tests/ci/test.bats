@@ -28,12 +28,7 @@ setup() {
 say() { echo "$*"; }
 count() { echo "count $1: $2"; }
 fail() { echo "FAIL $*"; }
-
-# played FILE LINE...: a script that does this.
-played() {
-	printf '%s\n' '#!/bin/bash' "${@:2}" >"$1"
-	chmod +x "$1"
-}
+again_if_lost() { "$@"; }
 
 # fixtures LINE...: the step, with bats played.
 fixtures() {
@@ -148,7 +143,6 @@ ran() {
 	echo 'SELFTEST=x86/new_test' | tee "$TOP/bases/6.1" >"$TOP/bases/7.3"
 	export KUNIT_TREE=${KUNIT_TREE:-$(cd "$PROJECT" && bash -c '. rig/lib.sh && load_base && tree_dir')}
 	bases() { (cd "$TOP/bases" && ls); }
-	again_if_lost() { "$@"; }
 	rig() {
 		case $1 in
 		kselftests) echo "$BASE" >"$TOP/built"; echo "$TOP/new_test" ;;
@@ -162,6 +156,14 @@ ran() {
 		"  $2" "  $3" "$4")
 	run step_newer_selftest
 	[ "$(cat "$TOP/built")" = 7.3 ]
+}
+
+@test "what a script said of its failure is said again at the end" {
+	. "$PROJECT/ci/test"
+	rig() { printf '%s\n' "a-kernel FAILED: it moved" "0 passed, 1 failed, 0 skipped"; }
+	failures=()
+	judged storm prove/storm/stress
+	[ "${failures[*]}" = "storm: 0 passed, 1 failed, 0 skipped a-kernel FAILED: it moved" ]
 }
 
 @test "newer_selftest: where it has to pass, what it says counts" {

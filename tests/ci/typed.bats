@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2154 # what is typed is not this shell's; bats sets output
 
 bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup() {
 	unset CMD FILES APPEND QEMU_ARGS CASE BASE MAKEFLAGS MAKEOVERRIDES
@@ -11,16 +12,11 @@ setup() {
 	cp "$BATS_TEST_DIRNAME/../../Makefile" "$BATS_TEST_TMPDIR/"
 	cd "$BATS_TEST_TMPDIR" || return
 	export SEEN=$BATS_TEST_TMPDIR/seen
-	played packages ':'
-	played kernel ':'
+	played rig/packages ':'
+	played rig/kernel ':'
 	# A make of its own in between, as where a script builds something.
 	printf 'all:\n\t@printf "%%s|%%s|%%s|%%s" "$$CMD" "$$FILES" "$$APPEND" "$$QEMU_ARGS" >"$$SEEN"\n' >inner.mk
-	played vm 'printf "%s|%s|%s|%s" "$CMD" "$FILES" "$APPEND" "$QEMU_ARGS" >"$SEEN.vm"; make -s -f inner.mk all'
-}
-
-played() {
-	printf '%s\n' '#!/bin/sh' "$2" >"rig/$1"
-	chmod +x "rig/$1"
+	played rig/vm 'printf "%s|%s|%s|%s" "$CMD" "$FILES" "$APPEND" "$QEMU_ARGS" >"$SEEN.vm"; make -s -f inner.mk all'
 }
 
 @test "a dollar, quotes, spaces, # and % in each, typed behind the verb or in the environment" {
@@ -42,7 +38,7 @@ played() {
 }
 
 @test "an empty one is an unset one" {
-	played vm 'echo "${CMD-unset}"'
+	played rig/vm 'echo "${CMD-unset}"'
 	run -0 make -s vm CMD=
 	[ "$output" = unset ]
 }

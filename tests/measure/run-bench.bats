@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2154,SC2317 # what the played scripts expand; bats sets stderr and lines; run calls bench
 
 bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
@@ -27,10 +28,7 @@ setup() {
 	results=$BUILD/results/bench
 }
 
-play() {
-	printf '%s\n' '#!/bin/sh' "${@:2}" >"$top/$1"
-	chmod +x "$top/$1"
-}
+play() { played "$top/$1" "${@:2}"; }
 
 # vm [TEXT]: the VM does that, then what the real one would. Each boot and its command are written down.
 vm() {

@@ -136,9 +136,8 @@ boots() {
 	vm_status=$1
 	stream=$(printf '  %s\n' "${@:2}" && echo "${kvm_clock_test:-ok 2 kvm_clock_test}")
 	programs=("$work/one" "$work/two")
-	printf '%s\n' '#!/bin/sh' 'printf "usage\n  a\n  b\n"' >"$work/one"
-	printf '%s\n' '#!/bin/sh' 'printf "usage\n  c\n"' >"$work/two"
-	chmod +x "${programs[@]}"
+	played "$work/one" 'printf "usage\n  a\n  b\n"'
+	played "$work/two" 'printf "usage\n  c\n"'
 	rig() {
 		[ "$1" = vm ] || return 0
 		printf '%s\n' "$stream"

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2154 # what the played script expands; bats sets stderr
 
 bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/../synthetic.bash"
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
@@ -14,11 +15,8 @@ setup() {
 	touch "$top/bases/6.1" "$top/bases/6.12" "$top/bases/7.3"
 }
 
-# verb LINE...: rig/verb is these lines of sh.
-verb() {
-	printf '%s\n' '#!/bin/sh' "$@" >"$top/rig/verb"
-	chmod +x "$top/rig/verb"
-}
+# verb LINE...: rig/verb is these lines.
+verb() { played "$top/rig/verb" "$@"; }
 
 # each BASE STATUS OUTPUT ARGUMENT...: so ends rig/each with these arguments.
 each() {
