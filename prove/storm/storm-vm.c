@@ -389,6 +389,7 @@ static void observe(void)
 	const volatile struct wall_clock *wc = vm_memory(&quiet, GPA_WALL_CLOCK);
 	uint32_t version = wc->version, stormed_version = 0;
 	unsigned long i;
+	uint64_t offset;
 	bool stable;
 
 	set_msr(&quiet, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
@@ -399,8 +400,12 @@ static void observe(void)
 			settled = false;
 			was_stable = stable;
 		}
-		if (i % (stable == shared->on_tsc ? RUN_EVERY : RUN_SOON) == 0)
+		if (i % (stable == shared->on_tsc ? RUN_EVERY : RUN_SOON) == 0) {
+			/* Back on the TSC, KVM waits to be asked for its master clock: this does, and moves no TSC. */
+			if (shared->on_tsc && !stable && vm_tsc_offset(&quiet, 0, KVM_GET_DEVICE_ATTR, &offset))
+				vm_tsc_offset(&quiet, 0, KVM_SET_DEVICE_ATTR, &offset);
 			vm_run(&quiet, 0);
+		}
 		settled |= shared->on_tsc || (was_stable && !(time->flags & PVCLOCK_TSC_STABLE_BIT));
 		observe_quiet(&version);
 		observe_stormed(&stormed_version);
