@@ -98,7 +98,7 @@ debian: ## the series for Debian's source package; last line = patches, series, 
 	@rig/packages debian
 	@rig/each deliver/debian
 
-kselftest: ## the kernel's own kselftest tarball of the clock tests, static; last line = its path
+kselftest: ## the kernel's own kselftest tarball of the series' tests, static; last line = its path
 	@rig/packages selftest
 	@rig/each deliver/kselftest
 
