@@ -166,6 +166,21 @@ ran() {
 	[ "${failures[*]}" = "storm: 0 passed, 1 failed, 0 skipped a-kernel FAILED: it moved" ]
 }
 
+@test "boots: two at a time, each is counted by what itself said, and one that said nothing is lost" {
+	# Each notes how many there are.
+	rig() {
+		touch "$work/$1" && sleep 0.5 && find "$work" -maxdepth 1 -name 'run-*' | wc -l >>"$work/n"
+		rm "$work/$1"; echo "$2"
+	}
+	for name in run-{1,2,3}; do
+		start "$name" "$name" "${name#run-} passed"
+	done
+	start run-4 run-4
+	said run-{1,2,3,4} >"$work/said"
+	[ "$(cat "$work/said")" = "$(printf 'count run-%s\n' '1: 1 passed' '2: 2 passed' '3: 3 passed' '4: lost')" ]
+	[ "$(sort -n "$work/n" | tail -n 1)" = 2 ]
+}
+
 @test "newer_selftest: where it has to pass, what it says counts" {
 	ran 0 'ok 1 a' 'ok 2 b' 'ok 1 new_test'
 	says 'count 6.1-newer-selftest: 2 passed, 0 failed, 0 skipped'
