@@ -3,6 +3,8 @@
  * What else gives the guest a time: the hypercall for pairs of TSC and wall clock, Xen's timers by hypercall and
  * attribute, VMware's counters; and Hyper-V's reference time.
  */
+#include <errno.h>
+#include <linux/kvm_para.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,10 +15,6 @@
 
 #define VMCALL			0x0f, 0x01, 0xc1
 #define HLT			0xf4
-#define KVM_CALL_CLOCK_PAIRING	9
-#define KVM_CALL_EFAULT		(-14)
-#define KVM_CALL_EOPNOTSUPP	(-95)
-#define PAIRING_WALL_CLOCK	0
 #define PAIRING_UNKNOWN		1
 
 #define XEN_CALL_SET_TIMER	15
@@ -35,38 +33,10 @@
 #define GPA_STACK		(GPA_PROGRAM + 0xf00)
 #define FAULT_FRAME		(3 * sizeof(uint16_t))
 
-#define VCPU_ATTR_ID		6
-#define VCPU_ATTR_TIMER		7
 #define TIMER_PRIORITY		UINT32_MAX
 
 #define MSR_HYPERV_TIME		0x40000020
 #define HYPERV_UNIT_NS		100
-
-/* Documentation/virt/kvm/x86/hypercalls.rst */
-struct pairing {
-	int64_t sec;
-	int64_t nsec;
-	uint64_t tsc;
-	uint32_t flags;
-	uint32_t pad[9];
-};
-
-/* KVM_XEN_VCPU_SET_ATTR, of a vCPU's number and of its timer: as in linux/kvm.h, which may be older. */
-struct xen_vcpu_attr {
-	__u16 type;
-	__u16 pad[3];
-	union {
-		struct {
-			__u32 port;
-			__u32 priority;
-			__u64 expires_ns;
-		} timer;
-		__u64 size[8];
-	} u;
-};
-
-#define XEN_VCPU_GET_ATTR	_IOWR(KVMIO, 0xca, struct xen_vcpu_attr)
-#define XEN_VCPU_SET_ATTR	_IOW(KVMIO, 0xcb, struct xen_vcpu_attr)
 
 /* One instruction of the guest's, with these registers; what they hold after it. */
 static void guest_does(struct test *test, const uint8_t code[4], struct kvm_regs *regs)
@@ -103,11 +73,11 @@ static void pairs(struct test *test, uint64_t gpa)
 	static const uint32_t none[9];
 	uint64_t real[2], tsc[2];
 	struct clock_reading now;
-	struct pairing pair;
+	struct kvm_clock_pairing pair;
 
 	get_clock(&test->vm, &now);
 	if (!(now.flags & KVM_CLOCK_HOST_TSC)) {
-		call(test, KVM_CALL_CLOCK_PAIRING, gpa, PAIRING_WALL_CLOCK, 0, KVM_CALL_EOPNOTSUPP);
+		call(test, KVM_HC_CLOCK_PAIRING, gpa, KVM_CLOCK_PAIRING_WALLCLOCK, 0, -KVM_EOPNOTSUPP);
 		unchanged(test);
 		not_measured("the host's clock is not the TSC, and there is no pair");
 	}
@@ -116,7 +86,7 @@ static void pairs(struct test *test, uint64_t gpa)
 	allow(test, gpa, sizeof(pair));
 	real[0] = clock_now(CLOCK_REALTIME);
 	tsc[0] = get_msr(&test->vm, 0, MSR_IA32_TSC);
-	call(test, KVM_CALL_CLOCK_PAIRING, gpa, PAIRING_WALL_CLOCK, 0, 0);
+	call(test, KVM_HC_CLOCK_PAIRING, gpa, KVM_CLOCK_PAIRING_WALLCLOCK, 0, 0);
 	tsc[1] = get_msr(&test->vm, 0, MSR_IA32_TSC);
 	real[1] = clock_now(CLOCK_REALTIME);
 	get_memory(test, gpa, &pair, sizeof(pair));
@@ -129,20 +99,20 @@ static void pairs(struct test *test, uint64_t gpa)
 
 static void pairing_in_a_hole(struct test *test, uint64_t value)
 {
-	call(test, KVM_CALL_CLOCK_PAIRING, GPA_HOLE, PAIRING_UNKNOWN, 0, KVM_CALL_EOPNOTSUPP);
+	call(test, KVM_HC_CLOCK_PAIRING, GPA_HOLE, PAIRING_UNKNOWN, 0, -KVM_EOPNOTSUPP);
 	pairs(test, GPA_EDGE);
-	call(test, KVM_CALL_CLOCK_PAIRING, GPA_HOLE, PAIRING_WALL_CLOCK, 0, KVM_CALL_EFAULT);
-	call(test, KVM_CALL_CLOCK_PAIRING, GPA_READ_ONLY, PAIRING_WALL_CLOCK, 0, KVM_CALL_EFAULT);
+	call(test, KVM_HC_CLOCK_PAIRING, GPA_HOLE, KVM_CLOCK_PAIRING_WALLCLOCK, 0, -KVM_EFAULT);
+	call(test, KVM_HC_CLOCK_PAIRING, GPA_READ_ONLY, KVM_CLOCK_PAIRING_WALLCLOCK, 0, -KVM_EFAULT);
 	unchanged(test);
 }
 
 static void set_timer_attr(struct test *test, uint32_t port, uint64_t expires_ns)
 {
-	const struct xen_vcpu_attr attr = {
-		.type = VCPU_ATTR_TIMER, .u.timer = { port, port ? TIMER_PRIORITY : 0, expires_ns },
+	const struct kvm_xen_vcpu_attr attr = {
+		.type = KVM_XEN_VCPU_ATTR_TYPE_TIMER, .u.timer = { port, port ? TIMER_PRIORITY : 0, expires_ns },
 	};
 
-	vm_ioctl(test->vm.vcpu_fd[0], XEN_VCPU_SET_ATTR, &attr, "KVM_XEN_VCPU_SET_ATTR");
+	vm_ioctl(test->vm.vcpu_fd[0], KVM_XEN_VCPU_SET_ATTR, &attr, "KVM_XEN_VCPU_SET_ATTR");
 }
 
 static void timer_attr(struct test *test, uint64_t expires_ns)
@@ -156,17 +126,17 @@ static void timer_attr(struct test *test, uint64_t expires_ns)
 /* No timer by hypercall may expire: it has no page to say so in, about which some kernels warn. */
 static void set_virq(struct test *test)
 {
-	const struct xen_vcpu_attr id = { .type = VCPU_ATTR_ID };
+	const struct kvm_xen_vcpu_attr id = { .type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_ID };
 
-	vm_ioctl(test->vm.vcpu_fd[0], XEN_VCPU_SET_ATTR, &id, "KVM_XEN_VCPU_SET_ATTR");
+	vm_ioctl(test->vm.vcpu_fd[0], KVM_XEN_VCPU_SET_ATTR, &id, "KVM_XEN_VCPU_SET_ATTR");
 	set_timer_attr(test, 1, 0);
 }
 
 static void expires_at(struct test *test, uint64_t wanted)
 {
-	struct xen_vcpu_attr attr = { .type = VCPU_ATTR_TIMER };
+	struct kvm_xen_vcpu_attr attr = { .type = KVM_XEN_VCPU_ATTR_TYPE_TIMER };
 
-	vm_ioctl(test->vm.vcpu_fd[0], XEN_VCPU_GET_ATTR, &attr, "KVM_XEN_VCPU_GET_ATTR");
+	vm_ioctl(test->vm.vcpu_fd[0], KVM_XEN_VCPU_GET_ATTR, &attr, "KVM_XEN_VCPU_GET_ATTR");
 	if (attr.u.timer.expires_ns != wanted)
 		failed("the timer is set to %llu instead of %llu", (unsigned long long)attr.u.timer.expires_ns,
 		       (unsigned long long)wanted);

@@ -8,9 +8,6 @@
 
 #include "bad-input.h"
 
-#define ATTR_LONG_MODE		0
-#define ATTR_SHARED_INFO	1
-
 /* Where each layout has the wall clock, and the upper half of its seconds. */
 #define PLACE_32	0x900
 #define SEC_HI_32	0x924
@@ -43,7 +40,7 @@ static void sets_page(struct test *test, bool long_mode, uint32_t version)
 	mark(test);
 	allow(test, place, WC_SIZE);
 	allow(test, sec_hi, sizeof(uint32_t));
-	accepted(set_attr(test, ATTR_SHARED_INFO, GPA_EDGE / PAGE));
+	accepted(set_attr(test, KVM_XEN_ATTR_TYPE_SHARED_INFO, GPA_EDGE / PAGE));
 	/* An odd one is made even first. */
 	wall_clock_is(test, place, version + 2 + version % 2);
 	if (get_u32(test, sec_hi))
@@ -58,7 +55,7 @@ static void sets_page_32(struct test *test, uint64_t version)
 
 static void xen_page_without_memory(struct test *test, uint64_t gfn)
 {
-	refused(set_attr(test, ATTR_SHARED_INFO, gfn), EFAULT);
+	refused(set_attr(test, KVM_XEN_ATTR_TYPE_SHARED_INFO, gfn), EFAULT);
 	unchanged(test);
 }
 
@@ -68,12 +65,12 @@ static void xen_mode_changes(struct test *test, uint64_t value)
 
 	sets_page(test, false, START_VERSION);
 	version = get_u32(test, GPA_EDGE + PLACE_32);
-	accepted(set_attr(test, ATTR_LONG_MODE, true));
+	accepted(set_attr(test, KVM_XEN_ATTR_TYPE_LONG_MODE, true));
 	/* Newer kernels have written it by now. */
 	sets_page(test, true, START_VERSION);
 	if (get_u32(test, GPA_EDGE + PLACE_32) != version)
 		failed("the 32-bit place has changed");
-	accepted(set_attr(test, ATTR_LONG_MODE, false));
+	accepted(set_attr(test, KVM_XEN_ATTR_TYPE_LONG_MODE, false));
 	sets_page(test, false, START_VERSION);
 }
 
@@ -87,7 +84,7 @@ static void xen_page_epoch_before_1970(struct test *test, uint64_t value)
 	mark(test);
 	allow(test, GPA_EDGE + PLACE_32, WC_SIZE);
 	allow(test, GPA_EDGE + SEC_HI_32, sizeof(uint32_t));
-	accepted(set_attr(test, ATTR_SHARED_INFO, GPA_EDGE / PAGE));
+	accepted(set_attr(test, KVM_XEN_ATTR_TYPE_SHARED_INFO, GPA_EDGE / PAGE));
 	get_memory(test, GPA_EDGE + PLACE_32, &wc, sizeof(wc));
 	if (wc.version != 2 || wc.sec || wc.nsec || get_u32(test, GPA_EDGE + SEC_HI_32))
 		failed("version, sec, nsec and sec_hi are %u, %u, %u and %u, not 2, 0, 0 and 0", wc.version, wc.sec,

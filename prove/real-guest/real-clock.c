@@ -18,9 +18,6 @@
 #include "bench.h"
 #include "vm.h"
 
-#define CPUID_FEATURES		0x40000001
-#define FEATURE_CLOCKSOURCE2	(1U << 3)
-
 int ioctl(int fd, unsigned long request, ...);
 
 static int vm_fd = -1, second_fd = -1, line_fd = -1;
@@ -74,8 +71,8 @@ static void hide_new_msrs(struct kvm_cpuid2 *cpuid)
 	unsigned int i;
 
 	for (i = 0; i < cpuid->nent; i++) {
-		if (cpuid->entries[i].function == CPUID_FEATURES)
-			cpuid->entries[i].eax &= ~FEATURE_CLOCKSOURCE2;
+		if (cpuid->entries[i].function == KVM_CPUID_FEATURES)
+			cpuid->entries[i].eax &= ~(1U << KVM_FEATURE_CLOCKSOURCE2);
 	}
 }
 

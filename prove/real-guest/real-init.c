@@ -22,9 +22,6 @@
 #include "vm.h"
 
 #define CLOCKSOURCE	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
-/* Documentation/virt/kvm/x86/cpuid.rst: whether there are the newer MSRs, which a kernel takes then. */
-#define CPUID_FEATURES		0x40000001
-#define FEATURE_CLOCKSOURCE2	(1U << 3)
 #define PFN_MASK	((1ULL << 55) - 1)
 #define PRESENT		(1ULL << 63)
 /* One clock, another and the first again: the narrowest of so many. */
@@ -117,8 +114,9 @@ static void read_clocks(int msr, uint8_t *page)
 	FILE *file;
 	int fd, old;
 
-	__cpuid(CPUID_FEATURES, eax, ebx, ecx, edx);
-	old = !(eax & FEATURE_CLOCKSOURCE2);
+	/* Where there are the newer MSRs, a kernel takes these. */
+	__cpuid(KVM_CPUID_FEATURES, eax, ebx, ecx, edx);
+	old = !(eax & 1U << KVM_FEATURE_CLOCKSOURCE2);
 	wall = old ? MSR_KVM_WALL_CLOCK : MSR_KVM_WALL_CLOCK_NEW;
 	system = old ? MSR_KVM_SYSTEM_TIME : MSR_KVM_SYSTEM_TIME_NEW;
 	kernels = rdmsr(msr, system);
