@@ -93,13 +93,9 @@ static void get_clock_without_vcpu(struct test *test, uint64_t value)
 	unchanged(test);
 }
 
-static long offset_attr(struct test *test, unsigned long request, void *at)
+static long offset_attr(struct test *test, unsigned long request, uint64_t *at)
 {
-	const struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)at,
-	};
-
-	return ioctl(test->vm.vcpu_fd[0], request, &attr);
+	return vm_tsc_offset(&test->vm, 0, request, at) ? 0 : -1;
 }
 
 static void tsc_offset_half_readable(struct test *test, uint64_t value)

@@ -59,15 +59,6 @@ _Noreturn void not_measured(const char *format, ...)
 	leave(EXIT_SKIP, format, args);
 }
 
-uint64_t clock_now(int clock)
-{
-	struct timespec ts;
-
-	if (clock_gettime(clock, &ts))
-		failed("clock_gettime: %s", strerror(errno));
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static void *map(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);

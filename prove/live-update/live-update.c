@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <x86intrin.h>
 
@@ -82,25 +81,11 @@ static const uint8_t counting[] = {
 	0xeb, 0xed,
 };
 
-static uint64_t tsc_attribute(struct vm *vm, unsigned long request, uint64_t value)
+static uint64_t tsc_offset(struct vm *vm, unsigned long request, uint64_t value)
 {
-	struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL,
-		.attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (uintptr_t)&value,
-	};
-
-	vm_ioctl(vm->vcpu_fd[0], request, &attr, "the attribute KVM_VCPU_TSC_OFFSET");
+	if (!vm_tsc_offset(vm, 0, request, &value))
+		failed("the attribute KVM_VCPU_TSC_OFFSET: %s", strerror(errno));
 	return value;
-}
-
-static uint64_t khz(struct vm *vm)
-{
-	int value = ioctl(vm->vcpu_fd[0], KVM_GET_TSC_KHZ, NULL);
-
-	if (value <= 0)
-		failed("KVM_GET_TSC_KHZ: %s", strerror(errno));
-	return (uint64_t)value;
 }
 
 /* One round of the guest: its TSC. */
@@ -143,7 +128,7 @@ static void check_guest(struct vm *vm, const char *what, int64_t allowed)
 	get_whole_clock(vm, &first);
 	guest_tsc = guest_round(vm);
 	get_whole_clock(vm, &last);
-	host_tsc = guest_tsc - tsc_attribute(vm, KVM_GET_DEVICE_ATTR, 0);
+	host_tsc = guest_tsc - tsc_offset(vm, KVM_GET_DEVICE_ATTR, 0);
 	if (host_tsc - first.host_tsc > last.host_tsc - first.host_tsc)
 		failed("the guest's TSC is not between those of the host");
 	width = (int64_t)(last.realtime - first.realtime);
@@ -173,8 +158,8 @@ static void save(void)
 	vm_ioctl(vm.vcpu_fd[0], KVM_GET_REGS, &saved.regs, "KVM_GET_REGS");
 	vm_ioctl(vm.vcpu_fd[0], KVM_GET_SREGS, &saved.sregs, "KVM_GET_SREGS");
 	memcpy(saved.memory, vm.memory, GUEST_MEMORY_SIZE);
-	saved.tsc_khz = khz(&vm);
-	saved.tsc_offset = tsc_attribute(&vm, KVM_GET_DEVICE_ATTR, 0);
+	saved.tsc_khz = (uint64_t)vm_tsc_khz(&vm, 0);
+	saved.tsc_offset = tsc_offset(&vm, KVM_GET_DEVICE_ATTR, 0);
 	saved.system_time_msr = get_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW);
 	get_whole_clock(&vm, &saved.clock);
 	if (fwrite(&saved, sizeof(saved), 1, stdout) != 1)
@@ -215,8 +200,8 @@ static void restore(void)
 	vm_run(&vm, 0);
 	get_whole_clock(&vm, &now);
 	elapsed = (int64_t)(now.clock - saved.clock.clock);
-	tsc_attribute(&vm, KVM_SET_DEVICE_ATTR, saved.clock.host_tsc + saved.tsc_offset - now.host_tsc +
-		      (uint64_t)elapsed * saved.tsc_khz / KHZ_PER_NS);
+	tsc_offset(&vm, KVM_SET_DEVICE_ATTR, saved.clock.host_tsc + saved.tsc_offset - now.host_tsc +
+		   (uint64_t)elapsed * saved.tsc_khz / KHZ_PER_NS);
 	set_msr(&vm, 0, MSR_KVM_SYSTEM_TIME_NEW, saved.system_time_msr);
 
 	tsc = guest_round(&vm);
@@ -232,8 +217,8 @@ static void restore(void)
 	nanosleep(&run, NULL);
 	get_clock(&vm, &now);
 	check_guest(&vm, "and a while later by", GUEST_NS + (int64_t)(now.clock - clock.clock) / RATE_DIVISOR);
-	printf("moved over %lld ns, from %llu kHz to %llu kHz\n", (long long)elapsed, (unsigned long long)saved.tsc_khz,
-	       (unsigned long long)khz(&vm));
+	printf("moved over %lld ns, from %llu kHz to %d kHz\n", (long long)elapsed, (unsigned long long)saved.tsc_khz,
+	       vm_tsc_khz(&vm, 0));
 }
 
 int main(int argc, char **argv)
