@@ -160,6 +160,38 @@ tree_dir() {
 # shellcheck disable=SC2046 # a name a word
 in_vm() { printf ' ./%s' $(basename -a "$@"); }
 
+# ktap_results SECONDS [SUFFIX]: TIMEOUT, by default SECONDS; RESULTS, the file for the KTAP, which is not there as yet.
+ktap_results() {
+	export TIMEOUT=${TIMEOUT:-$1}
+	[[ $TIMEOUT =~ ^[1-9][0-9]*$ ]] || die "TIMEOUT=$TIMEOUT is no number of seconds"
+	RESULTS=${RESULTS:-$BUILD/results/$BASE-$VARIANT-$(kernel_name)${2:-}.ktap}
+	mkdir -p "$(dirname "$RESULTS")"
+	rm -f "$RESULTS"
+}
+
+# ktap_in_vm PROGRAM...: boots, and runs these by ktap-run, each for three quarters of TIMEOUT; CASE picks. Their KTAP
+# is RESULTS, counts and status are what it is worth. A VM that is lost ends the script with that status.
+ktap_in_vm() {
+	local vm_status=0
+	CMD="ktap-run -l $((TIMEOUT * 3 / 4))"
+	[ -z "${CASE:-}" ] || CMD+=" -c '${CASE//\'/\'\\\'\'}'"
+	CMD+=$(in_vm "$@")
+	export CMD FILES="${FILES:-} $*"
+	say "running$(in_vm "$@" | sed 's,\./,,g') on $BASE, $VARIANT, $(kernel_name)"
+	"$TOP/rig/vm" >"$RESULTS.tmp" || vm_status=$?
+	status=0
+	counts=$("$TOP/rig/ktap" "$RESULTS.tmp") || status=$?
+	if [[ ! $vm_status =~ ^[014]$ ]]; then
+		say "the VM was lost with status $vm_status (see above); what had come until then: ${counts:-nothing}"
+		exit "$vm_status"
+	fi
+	mv "$RESULTS.tmp" "$RESULTS"
+	if [ "$status" != "$vm_status" ]; then
+		say "ktap-run ended with status $vm_status, but its stream is worth status $status: $RESULTS"
+		status=1
+	fi
+}
+
 # kernel_name: KERNEL and the fragments of rig/kconfig/ it has beside base: rig, rig-i386.
 kernel_name() {
 	# shellcheck disable=SC2086 # a list

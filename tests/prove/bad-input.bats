@@ -65,13 +65,6 @@ stream() {
 	[[ ${stderr_lines[*]} == *"get_clock_without_vcpu does not differ on stock"* ]]
 }
 
-@test "a lost VM is lost" {
-	stream >"$BATS_TEST_TMPDIR/in"
-	fake "$BATS_TEST_TMPDIR/in" 125
-	VARIANT=patched run -125 --separate-stderr "$top/prove/bad-input/bad-input"
-	[ -z "$output" ]
-}
-
 @test "a list of differences that names no case is refused" {
 	stream >"$BATS_TEST_TMPDIR/in"
 	fake "$BATS_TEST_TMPDIR/in" 0
