@@ -160,6 +160,16 @@ tree_dir() {
 # shellcheck disable=SC2046 # a name a word
 in_vm() { printf ' ./%s' $(basename -a "$@"); }
 
+# add_program ROOT PROGRAM [NAME]: into ROOT/usr/bin, with the libraries that it needs, if any.
+add_program() {
+	local program library
+	program=$(command -v "$2") || die "no program $2; rig/packages vm installs it"
+	install -D "$program" "$1/usr/bin/${3:-$(basename "$2")}"
+	{ ldd "$program" 2>/dev/null || true; } | sed -n 's,^[^/]*\(/[^ ]*\) .*,\1,p' | while read -r library; do
+		install -D "$library" "$1$library"
+	done
+}
+
 # ktap_results SECONDS [SUFFIX]: TIMEOUT, by default SECONDS; RESULTS, the file for the KTAP, which is not there as yet.
 ktap_results() {
 	export TIMEOUT=${TIMEOUT:-$1}
