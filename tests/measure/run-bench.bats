@@ -77,16 +77,6 @@ boots() { wc -l <"$top/boots"; }
 	[ "$(cat "$top/boots")" = "6.12 stock 2" ]
 }
 
-@test "a run that was cut off in the middle of a job does that job again" {
-	vm 'if [ "$BASE-$VARIANT" = 6.12-stock ]; then echo "{\"schema\""; kill -TERM $PPID; exit; fi'
-	run ! bench
-	[ ! -e "$results/6.12-stock/idle.json" ]
-	vm
-	run -0 bench
-	[ "$(head -n 1 "$top/boots")" = "6.12 stock 2" ]
-	[ "$(boots)" = 6 ]
-}
-
 @test "output that is no document, half of one, or of another version of the bench is no measurement" {
 	for text in '' '{"schema": 2' '{"schema": 1, "cases": {"msr": {}}}' '{"schema": 2, "cases": {}}'; do
 		vm "echo '$text'; exit"

@@ -42,11 +42,6 @@ lost() {
 	[ "${stderr_lines[-1]}" = "vm: status 7" ]
 }
 
-@test "another clock source by APPEND" {
-	APPEND=clocksource=hpet CMD="$source; [ -c /dev/kvm ]" run -0 --separate-stderr rig/vm
-	[ "$output" = hpet ]
-}
-
 @test "a CMD that suspends the VM still reports; its stderr is in the console log, too" {
 	BUTTON=2 CMD='echo before
 		echo freeze >/sys/power/state && cat /sys/power/suspend_stats/success
@@ -70,11 +65,6 @@ lost() {
 	lost "died without a verdict; the last it said was: start *"
 }
 
-@test "hung" {
-	TIMEOUT=8 CMD='sleep 1000' run -124 --separate-stderr rig/vm
-	lost "hung: not ended after 8 s"
-}
-
 @test "lost: KVM cannot be loaded" {
 	boot=${BOOT:-$(bash -c '. rig/lib.sh && load_base && out_dir')/boot}
 	cp -rs "$(realpath "$boot")" "$BATS_TEST_TMPDIR/boot"
@@ -94,13 +84,6 @@ lost() {
 @test "a TSC that must not be used is not waited for" {
 	APPEND=tsc=unstable CMD="$source; [ -c /dev/kvm ]" run -0 --separate-stderr rig/vm
 	[ "$output" != tsc ]
-}
-
-@test "ktap-run in the VM" {
-	FILES='tests/fixtures/ktap-run/tap tests/fixtures/ktap-run/timeout' \
-		CMD='ktap-run -l 1 ./tap/program ./timeout/program' run -1 --separate-stderr rig/vm
-	grep '^  ok 4 Xen page # SKIP no KVM_CAP_XEN_HVM$' <<<"$output"
-	[[ $output == *$'\n''not ok 2 program # TIMEOUT 1 seconds' ]]
 }
 
 @test "the shell without CMD" {
