@@ -124,9 +124,9 @@ void run_spread(const struct bench_case *self)
 	struct tally spread = { .histogram = NULL };
 	const volatile struct wall_clock *wc, *xen_wc;
 	struct clock_reading first, last;
-	unsigned int i, j, nr = 0;
+	unsigned int i, nr = 0;
 	bool xen = kernel_has_xen();
-	int64_t epoch[5], low, high;
+	int64_t epoch[5];
 	struct vm vm;
 
 	self->mode(&vm, case_vcpus(self, TWO_VCPUS));
@@ -150,14 +150,8 @@ void run_spread(const struct bench_case *self)
 			epoch[nr++] = reading_epoch(&first);
 			epoch[nr++] = reading_epoch(&last);
 		}
-		low = high = epoch[0];
-		for (j = 1; j < nr; j++) {
-			if (epoch[j] < low)
-				low = epoch[j];
-			if (epoch[j] > high)
-				high = epoch[j];
-		}
-		tally(&spread, high - low, ROUNDING_NS + ntp_slew((int64_t)(last.clock - first.clock)));
+		tally(&spread, percentile(epoch, nr, 100) - percentile(epoch, nr, 0),
+		      ROUNDING_NS + ntp_slew((int64_t)(last.clock - first.clock)));
 	}
 
 	metric("sources", nr, "epochs compared: both MSRs, Xen page and KVM_GET_CLOCK before and after, if there");
