@@ -200,7 +200,7 @@ static void run_case(const struct bench_case *bench_case, struct result *result)
 	if (!child) {
 		alarm(CASE_LIMIT_S + options.age_s + options.tries / TRIES_A_SECOND +
 		      options.vms * options.vcpus / VCPUS_A_SECOND);
-		result_start(result);
+		current = result;
 		bench_case->run(bench_case);
 		result->state = MEASURED;
 		_exit(EXIT_SUCCESS);

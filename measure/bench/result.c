@@ -18,7 +18,7 @@
 #define NTP_MAX_PPM	500
 #define MILLION		1000000
 
-static struct result *current;
+struct result *current;
 struct texts *findings;
 
 #define DECADE(n)	1 * (n), 2 * (n), 5 * (n)
@@ -75,11 +75,6 @@ const char *clocksource(void)
 	return name;
 }
 
-void result_start(struct result *result)
-{
-	current = result;
-}
-
 void metric(const char *name, int64_t value, const char *meaning)
 {
 	struct metric *m = &current->metrics[current->nr_metrics];
@@ -132,28 +127,14 @@ unsigned int case_vcpus(const struct bench_case *self, unsigned int by_itself)
 	return vcpus;
 }
 
-static void add_text(struct texts *texts, const char *format, va_list args)
+void add_text(struct texts *texts, const char *format, ...)
 {
+	va_list args;
+
 	if (texts->nr == MAX_TEXTS)
 		failed("more than %d texts of one kind", MAX_TEXTS);
+	va_start(args, format);
 	vsnprintf(texts->text[texts->nr++], TEXT_SIZE, format, args);
-}
-
-void note(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_text(&current->notes, format, args);
-	va_end(args);
-}
-
-void affected(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_text(findings, format, args);
 	va_end(args);
 }
 

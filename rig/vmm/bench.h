@@ -119,15 +119,16 @@ int64_t ntp_slew(int64_t ns);
 /* The number of vCPUs by --vcpus, or what the case takes by itself; it is a metric, too. */
 unsigned int case_vcpus(const struct bench_case *self, unsigned int by_itself);
 /* A part that is not measured, and a defect of the kernel. */
-void note(const char *format, ...) __printf(1, 2);
-void affected(const char *format, ...) __printf(1, 2);
+#define note(...)	add_text(&current->notes, __VA_ARGS__)
+#define affected(...)	add_text(findings, __VA_ARGS__)
+void add_text(struct texts *texts, const char *format, ...) __printf(2, 3);
 /* These end the case. */
 _Noreturn void not_measured(const char *format, ...) __printf(1, 2);
 _Noreturn void failed(const char *format, ...) __printf(1, 2);
 
-/* Who starts a case, and who reports all of them; the findings of all are in shared memory, too. */
+/* That of the case which runs in this process, by who starts it; the findings of all are in shared memory, too. */
+extern struct result *current;
 extern struct texts *findings;
-void result_start(struct result *result);
 void report_table(const struct bench_case *cases, const struct result *results, unsigned int nr);
 void report_json(const struct bench_case *cases, const struct result *results, unsigned int nr);
 

@@ -232,7 +232,7 @@ void vm_run_all(struct vm *vm)
 		vm_run(vm, i % vm->nr_vcpus);
 }
 
-bool has_master_clock(struct vm *vm)
+static bool has_master_clock(struct vm *vm)
 {
 	struct clock_reading reading;
 

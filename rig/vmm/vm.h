@@ -145,7 +145,6 @@ void set_msr(struct vm *vm, unsigned int vcpu, uint32_t index, uint64_t value);
 bool vm_tsc_offset(struct vm *vm, unsigned int vcpu, unsigned long request, uint64_t *offset);
 int vm_tsc_khz(struct vm *vm, unsigned int vcpu);
 
-bool has_master_clock(struct vm *vm);
 /* Ends the case as not measured. */
 void require_master_clock(struct vm *vm);
 

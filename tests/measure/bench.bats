@@ -43,7 +43,7 @@ fake_h() {
 			unsigned int i;
 
 			findings = &all;
-			result_start(&result);
+			current = &result;
 			run_case(&self);
 			for (i = 0; i < result.nr_metrics; i++)
 				printf("%s=%lld\n", result.metrics[i].name, (long long)result.metrics[i].value);
@@ -305,13 +305,13 @@ report() {
 			static struct texts all;
 
 			findings = &all;
-			result_start(&results[0]);
+			current = &results[0];
 			metric("worst_ns", -1234567, "in one");
 			metric("only_ns", INT64_MIN, "only here");
 			affected("one thing (%s ns)", grouped(1000));
 			new_series("s_histogram", 3)[1] = 7;
 			results[0].state = MEASURED;
-			result_start(&results[1]);
+			current = &results[1];
 			metric("worst_ns", 999, "in two");
 			note("a \"part\" of \\ it\n");
 			affected("another");
