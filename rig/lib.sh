@@ -143,6 +143,17 @@ load_base() {
 	. "$TOP/bases/$BASE"
 }
 
+# with_needed TOPIC...: the folders of these topics and of what they do not go on without, in the order of the stack:
+# all below, or what an entry of ALONE (bases/BASE) has before them.
+with_needed() {
+	local topic entry
+	for topic; do
+		# shellcheck disable=SC2086 # a list
+		entry=$(printf '%s\n' ${ALONE:-} | grep -m 1 -xE "(.*[+])?$topic") || entry=
+		topics | if [ -n "$entry" ]; then grep -xE "..-(${entry//+/|})"; else sed "/^..-$topic$/q"; fi
+	done | LC_ALL=C sort -u
+}
+
 # one_topic: TOPIC, for whom more than one is none.
 one_topic() {
 	[ "$(wc -w <<<"$TOPIC")" -le 1 ] || die "TOPIC=\"$TOPIC\" names several topics: name one"

@@ -549,29 +549,69 @@ upstream() {
 	ONTO=origin/next run -0 deliver/mail
 	says "origin/next has $ten: left out"
 	written 0001-KVM-x86-Make-thirty-at-last
-	rm "$series"/0003*
+	mv "$series"/0003* "$BATS_TEST_TMPDIR"
 	rm -r "$mails"
-	ONTO=origin/next refused "origin/next of LINUX=$LINUX has every patch of topic numbers"
+	TOPIC=numbers ONTO=origin/next refused "origin/next of LINUX=$LINUX has every patch of topic numbers"
+	ONTO=origin/next refused "patches/9.9 has no topic that is not in origin/next"
+	# What comes after it is the first to send, on the commit that has the rest.
+	mkdir patches/9.9/02-more
+	mv "$BATS_TEST_TMPDIR"/0003* patches/9.9/02-more/
+	cp "$series/cover" patches/9.9/02-more/
+	mails=$BUILD/mail/9.9-more-v1
+	ONTO=origin/next run -0 deliver/mail
+	says "the first to send: TOPIC=more"
+	grep -q "^base-commit: $(git -C "$LINUX" rev-parse origin/next)" "$mails"/0000*
+	run ! grep -rq '^prerequisite\|^Prerequisites' "$mails"
+	# Where it has not, the cover letter says so, to git as well.
+	TOPIC=more ONTO=v9.9 deliver/mail
+	grep -qx ' - Manual: Say five: no commit yet, topic numbers' "$mails"/0000*
+	[ "$(grep -c '^prerequisite-patch-id: ' "$mails"/0000*)" = 2 ]
+	grep -q "^base-commit: $(git -C "$LINUX" rev-parse v9.9)" "$mails"/0000*
 }
 
-@test "TOPIC: the others go below it, unless it needs none or few of them; the default is epoch" {
+@test "TOPIC: the others go below it, unless it needs none or few of them, and the cover letter names them" {
 	TOPIC=two run -2 deliver/mail
 	says "TOPIC=two is unknown; use one of: numbers all"
 	mkdir patches/9.9/0{0-upstream,2-epoch}
 	mv "$series"/0001* patches/9.9/00-upstream/
 	mv "$series"/0003* patches/9.9/02-epoch/
 	cp "$series/cover" patches/9.9/02-epoch/
+	sed -i 's/^With a body./&\n\nUpstream: 123456789012 (v9.9.9)/' patches/9.9/00-upstream/*
 	TOPIC=upstream run -2 deliver/mail
 	says "TOPIC=upstream is what upstream has already"
+	run -0 deliver/mail
+	says "the first to send: TOPIC=numbers"
 	mails=$BUILD/mail/9.9-epoch-v1
+	cover=$mails/0000-cover-letter.patch
+	export TOPIC=epoch
 	deliver/mail
 	written 0001-KVM-x86-Make-thirty-at-last
 	grep -q '^@@ -27,7 +27,7 @@ int line_26;' "$mails"/0001*
+	diff - <(sed -n '/^Prereq/,/^Zoë/{/^Zoë/!p}' "$cover") <<-'END'
+		Prerequisites, not sent along:
+
+		 - KVM: x86: Make ten: commit 123456789012 (v9.9.9)
+		 - Manual: Say five: no commit yet, topic numbers
+
+	END
 	echo 'ALONE="numbers upstream+epoch"' >>bases/9.9
 	sed -i 's/^ 4$/ 44/' patches/9.9/01-numbers/0002*
 	deliver/mail
+	run ! grep -q 'Say five' "$cover"
 	TOPIC=numbers run -2 deliver/mail
 	says "$topic/0002-Manual-Say-five.patch does not apply"
+}
+
+@test "mail: stable@ is sent only what is in a release" {
+	sed -i 's/^MAIL_CC=.*/MAIL_CC=stable@lists.example/' bases/9.9
+	sed -i 's/^With a body./&\n\nUpstream: 123456789012 (queued)/' "$series"/0001*
+	sed -i 's/^Reported-by:/Cc: <stable@lists.example>\n&/' "$series"/0002*
+	deliver/mail
+	run ! grep -q stable@ <(for mail in "$mails"/*; do header Cc "$mail"; done)
+	sed -i 's/(queued)/(v9.9.9)/' "$series"/0001*
+	deliver/mail
+	for mail in "$mails"/*.patch; do header Cc "$mail" | grep -c stable@ || true; done >"$BATS_TEST_TMPDIR/stable"
+	[ "$(paste -sd' ' "$BATS_TEST_TMPDIR/stable")" = "1 1 0 0" ]
 }
 
 @test "more than fifteen patches are not posted at once" {
