@@ -48,7 +48,7 @@ setup_file() {
 
 # mail_of NAME SUBJECT TEXT SED: a patch of the toy's x86.c, made by a sed script, as git writes it.
 mail_of() {
-	local tree=$BATS_TEST_TMPDIR/tree
+	tree=$BATS_TEST_TMPDIR/tree
 	if [ ! -e "$tree" ]; then
 		cp -r "$BATS_FILE_TMPDIR/source/linux-source-9.9" "$tree"
 		git -C "$tree" init -q
@@ -65,17 +65,19 @@ mail_of() {
 setup() {
 	variables
 	unset DEBFULLNAME DEBEMAIL
-	export SOURCE_DATE_EPOCH=1795000000
+	export SOURCE_DATE_EPOCH=1795000000 TOPIC=all
 	top "$BATS_TEST_TMPDIR/top"
 	cd "$BATS_TEST_TMPDIR/top" || exit
 }
 
 two_patches() {
+	mkdir -p patches/9.9/01-one
+	printf 'Subject: KVM: x86: The first\n\nText.\n' >patches/9.9/01-one/cover
 	mail_of 01-one/0001-KVM-x86-One.patch "KVM: x86: One" \
-		$'First.\n\nUpstream has this by X.\n\nUpstream: 3ebcbd2244f5 (v6.0)' 's/int line_5;/int five;/'
+		$'First.\n\nUpstream has this by X.\n\nUpstream: 3ebcbd2244f5 (v6.2)' 's/int line_5;/int five;/'
 	mail_of 02-two/0001-KVM-x86-Two.patch \
 		"KVM: x86: Two, of which the subject is so long that git folds it in a mail" \
-		$'Second.\n\nNot upstream commit 5d6d6a7d7e66.' 's/int line_6;/int six;/'
+		$'Second.\n\nNot upstream commit 5d6d6a7d7e66.' 's/int line_16;/int sixteen;/'
 }
 
 @test "fetch-source: of the version that the set has; later without a suite" {
@@ -127,9 +129,9 @@ two_patches() {
 		 .
 		 Upstream has this by X.
 		 .
-		 Upstream: 3ebcbd2244f5 (v6.0)
+		 Upstream: 3ebcbd2244f5 (v6.2)
 		Author: Zoë Übung <zoe@localhost>
-		Origin: backport, commit:3ebcbd2244f5
+		Origin: upstream, commit:3ebcbd2244f5
 		Forwarded: not-needed
 		Last-Update: 2026-11-03
 		---
@@ -142,8 +144,9 @@ two_patches() {
 	diff - <(sed '/^ -- /q' debian/changelog) <<-'END'
 		toy (9.9.7-2) UNRELEASED; urgency=medium
 
-		  * [x86] KVM: One reading of TSC, wall time and kvmclock:
+		  * [x86] KVM, topic one: The first:
 		    - KVM: x86: One
+		  * [x86] KVM, topic two:
 		    - KVM: x86: Two, of which the subject is so long that git folds it in a
 		      mail
 
@@ -159,10 +162,22 @@ two_patches() {
 	grep -q '^ -- Me <me@localhost>  ' "$BUILD/debian/9.9/debian/changelog"
 }
 
-@test "debian: symbols to ignore go where KVM's are; not found: it says where to look, and nothing is made" {
+@test "debian: a choice comes with what it needs, by default epoch; symbols to ignore if a header changes" {
 	two_patches
-	echo 'ABI_IGNORE="enter_guest leave_guest"' >>bases/9.9
-	deliver/debian 2>/dev/null
+	mkdir -p "$tree/arch/x86/include/asm"
+	echo 'int grown;' >"$tree/arch/x86/include/asm/kvm_host.h"
+	git -C "$tree" add -A
+	mail_of 03-epoch/0001-KVM-x86-Three.patch "KVM: x86: Three" Third. 's/int line_27;/int twenty;/'
+	printf '%s\n' 'ABI_IGNORE="enter_guest leave_guest"' 'ALONE="two one+epoch"' >>bases/9.9
+	# series TOPIC: the patches that are made.
+	series() {
+		TOPIC=$1 deliver/debian 2>/dev/null
+		[ "$(cd "$BUILD/debian/9.9/debian/patches/bugfix/x86" && echo *)" = "$2" ]
+	}
+	series two kvm-x86-two.patch
+	[ ! -e "$BUILD/debian/9.9/debian/config" ]
+	series 'two one' 'kvm-x86-one.patch kvm-x86-two.patch'
+	series '' 'kvm-x86-one.patch kvm-x86-three.patch'
 	diff - "$BUILD/debian/9.9/debian/config/defines" <<-'END'
 		[abi]
 		ignore-changes:
@@ -183,7 +198,7 @@ two_patches() {
 
 @test "debian: a patch that no longer applies is named, and nothing is made" {
 	two_patches
-	sed -i 's/^ int line_3;/ int line_three;/' patches/9.9/02-two/0001-KVM-x86-Two.patch
+	sed -i 's/^ int line_13;/ int line_x;/' patches/9.9/02-two/0001-KVM-x86-Two.patch
 	run --separate-stderr deliver/debian
 	[ "$status" = 2 ]
 	[ -z "$output" ]
