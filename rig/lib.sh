@@ -143,6 +143,12 @@ load_base() {
 	. "$TOP/bases/$BASE"
 }
 
+# programs: `PROGRAM TOPIC` of each test program that a topic brings, of any base.
+programs() {
+	find "$TOP/patches" -name '*.patch' -exec grep -H '^+++ b/tools/testing/selftests/.*_test\.c$' {} + |
+		sed 's,.*/..-\([^/:]*\)/[^:]*:.*/\([^/]*\)\.c$,\2 \1,' | sort -u || true
+}
+
 # with_needed TOPIC...: the folders of these topics and of what they do not go on without, in the order of the stack:
 # all below, or what an entry of ALONE (bases/BASE) has before them.
 with_needed() {

@@ -17,9 +17,11 @@ setup() {
 device() {
 	mkdir -p "$top/bin" "$top/kselftest"
 	printf '%s\n' '#!/bin/sh' 'echo "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=$1 RESULT=$3>"' >"$top/bin/lava-test-case"
+	printf '%s\n' '#!/bin/sh' 'echo "<LAVA_SIGNAL_TESTSET TEST_CASE_ID=$*>"' >"$top/bin/lava-test-set"
+	echo "a_test epoch" >"$top/kselftest/topics"
 	printf '%s\n' '#!/bin/sh' "head -n 3 '$top/output'; tail -n +4 '$top/output' >>/dev/stdout" \
 		>"$top/kselftest/run_kselftest.sh"
-	chmod +x "$top/bin/lava-test-case" "$top/kselftest/run_kselftest.sh"
+	chmod +x "$top"/bin/lava-test-* "$top/kselftest/run_kselftest.sh"
 	PATH=$top/bin:$PATH
 }
 
@@ -59,10 +61,12 @@ two_programs() {
 	run -0 busybox sh ci/lava/run-kselftest "$top/kselftest"
 	[[ ${lines[0]} == "machine: kernel $(uname -r), clocksource "*", cpu "* ]]
 	diff - <(grep -o 'TEST_CASE_ID=.*[^>]' <<<"$output") <<-'END'
+		TEST_CASE_ID=start epoch
 		TEST_CASE_ID=a_test.one RESULT=pass
 		TEST_CASE_ID=a_test.two RESULT=skip
 		TEST_CASE_ID=a_test.three RESULT=fail
 		TEST_CASE_ID=a_test RESULT=fail
+		TEST_CASE_ID=stop
 		TEST_CASE_ID=b_test RESULT=skip
 		TEST_CASE_ID=plan RESULT=pass
 	END
@@ -81,7 +85,7 @@ lava_log() {
 	echo "$dt \"target\", \"msg\": \"kvm: [1] loaded\"}"
 	for word; do
 		echo "$dt \"results\", \"msg\": {\"case\": \"${word%=*}\", \"definition\": \"0_kvm-clock\"," \
-			"\"endtc\": ! \"701\", \"result\": \"${word#*=}\"}}"
+			"\"endtc\": ! \"701\", \"result\": \"${word#*=}\", \"set\": \"epoch\"}}"
 	done
 	echo "$dt \"results\", \"msg\": {\"case\": \"job\", \"definition\": \"lava\", \"result\": \"pass\"}}"
 }

@@ -25,26 +25,26 @@ junit() {
 	END
 }
 
-@test "JUnit and JSON name base, variant, program and case, and their results" {
+@test "JUnit and JSON name base, variant, topic, program and case, and their results" {
 	cat >"$out.ktap" <<-'END'
 		KTAP version 1
 		1..2
 		  KTAP version 1
-		  # Subtest: clock_test
+		  # Subtest: kvm_clock_epoch_test
 		  1..3
 		  ok 1 a
 		  # got 3, not 2
 		  not ok 2 b
 		  ok 3 c # SKIP no TSC
-		not ok 1 clock_test # exit=1
+		not ok 1 kvm_clock_epoch_test # exit=1
 		ok 2 other_test
 	END
 	run -0 --separate-stderr rig/results 6.1-patched-hpet "$out"
 	[ "$output" = "$out.xml" ]
 	diff - <(junit "$out.xml") <<-'END'
-		6.1-patched-hpet.clock_test a passed
-		6.1-patched-hpet.clock_test b failure
-		6.1-patched-hpet.clock_test c skipped
+		6.1-patched-hpet.epoch.kvm_clock_epoch_test a passed
+		6.1-patched-hpet.epoch.kvm_clock_epoch_test b failure
+		6.1-patched-hpet.epoch.kvm_clock_epoch_test c skipped
 		6.1-patched-hpet other_test passed
 	END
 	grep -q 'got 3, not 2' "$out.xml"
