@@ -1,16 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats: each test is a shell of its own, and sets output, stderr
-# The topic epoch of BASE, which is to stand on nothing else, from patches/ into an inbox on loopback and back: the step
-# mail of ci/test.
+# shellcheck disable=SC2030,SC2031,SC2046,SC2086,SC2154,SC2164 # bats: a shell for each test; it sets output; lists
+# Each topic of BASE alone, from patches/ into an inbox on loopback and back: the step mail of ci/test. And what goes
+# out where the target has some of it: plain 7.3, 7.3 with what is queued upstream, with epoch merged.
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/../synthetic.bash"
 . "$BATS_TEST_DIRNAME/mailing.bash"
 
-teardown() { stop_server; }
-
-@test "the topic epoch arrives, by git am and by b4, as it is in patches/" {
+setup() {
 	export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock}
 	export BASE=${BASE:-6.1} BUILD=$BATS_TEST_TMPDIR/build TOP=
 	submitter
@@ -18,23 +16,87 @@ teardown() { stop_server; }
 	cd "$BATS_TEST_TMPDIR/top"
 	cp -r "$PROJECT"/{rig,prove,measure,deliver,ci,bases,patches} .
 	git init -q .
-	server
-	SEND=1 run -0 --separate-stderr deliver/mail
-	[ "$output" = "$BUILD/mail/$BASE-epoch-v1" ]
-	mapfile -t patches < <(ls "$PWD/patches/$BASE"/??-epoch/*.patch)
-	received $((${#patches[@]} + 1))
-	# What the plain source and the patches, as they are in the repository, give.
-	cat "${patches[@]}" >"$BATS_TEST_TMPDIR/patches.mbox"
-	apply_all "$(rig/import)" base "$BATS_TEST_TMPDIR/patches.mbox" |
-		sed 's/^\([^ ]*\) [^<]*<[^>]*>/\1 Zoë Übung-Łaska <zoe@submitter.example>/' \
-			>"$BATS_TEST_TMPDIR/series"
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/series")" = ${#patches[@]} ]
-	same_series
-	# Whoever takes KVM x86 patches is asked, by the whole series; and no source that is only imported is a base.
-	for mail in "$inbox"/*.eml; do
-		grep -qE '^(Cc:|\s).*kvm@vger\.kernel\.org' "$mail"
-		run ! grep -q '^base-commit' "$mail"
-	done
+	. rig/lib.sh
+	load_base
+	linux=$BATS_TEST_TMPDIR/linux
+	git clone -q --shared --no-checkout "$(rig/import)" "$linux"
+	cat "patches/$BASE"/*/*.patch | sed -n 's|^+++ b/|/|p' | sort -u |
+		git -C "$linux" sparse-checkout set --no-cone --stdin
+}
+
+teardown() { stop_server; }
+
+# branch NAME COMMIT [FOLDER...]: of these topics on COMMIT.
+branch() {
+	git -C "$linux" checkout -q --detach "$2"
+	[ $# = 2 ] || git -C "$linux" am -q --committer-date-is-author-date --keep-non-patch --no-scissors \
+		$(series_patches "${@:3}" | sed "s|^|$PWD/patches/$BASE/|")
+	git -C "$linux" branch -q -f "$1"
+}
+
+# expected TOPIC [FOLDER...]: the branch `below` is what it needs, with these topics that are there;
+# $BATS_TEST_TMPDIR/series says what its mails are to make of that.
+expected() {
+	local folder
+	folder=$(topics | grep "^..-$1$")
+	branch below base $(with_needed "$1" | cat - <(printf '%s\n' "${@:2}") | grep . | grep -vx "$folder" | sort -u)
+	branch whole below "$folder"
+	git -C "$linux" log --reverse --format="%T Zoë Übung-Łaska <zoe@submitter.example> %s" below..whole \
+		>"$BATS_TEST_TMPDIR/series"
+	count=$(wc -l <"$BATS_TEST_TMPDIR/series")
+}
+
+@test "each topic arrives, by git am and by b4, as it is in patches/" {
 	prefix=$(sed -n 's/^MAIL_PREFIX="\?\([^"]*\)"\?$/\1/p' "bases/$BASE")
-	[ "$(header Subject "$inbox/0001.eml" | sed 's/ [^ ]*\].*//')" = "[${prefix:-PATCH}" ]
+	for topic in $(topics | sed -n '/-upstream$/!s/^..-//p'); do
+		server
+		TOPIC=$topic SEND=1 run -0 --separate-stderr deliver/mail
+		[ "$output" = "$BUILD/mail/$BASE-$topic-v1" ]
+		expected "$topic"
+		received $((count + 1))
+		same_series "$linux" below
+		# Whoever takes KVM x86 patches is asked, by the whole series; no source that is only imported is a base.
+		for mail in "$inbox"/*.eml; do
+			grep -qE '^(Cc:|\s).*kvm@vger\.kernel\.org' "$mail"
+			run ! grep -q '^base-commit' "$mail"
+		done
+		[ "$(header Subject "$inbox/0001.eml" | sed 's/ [^ ]*\].*//')" = "[${prefix:-PATCH}" ]
+		stop_server
+		rm -r "$inbox"
+	done
+}
+
+@test "plain 7.3, 7.3 with what is queued, with epoch merged: what it has is left out, what it lacks is named" {
+	[ "$BASE" = 7.3 ] || skip "the targets are of 7.3"
+	# That each prefix of the stack builds, boots and passes is what make check says, of the very trees of this test.
+	played rig/kernel true
+	branch queued base 01-upstream
+	branch merged queued 02-cpu-online 03-epoch
+	git -C "$linux" update-ref refs/remotes/origin/merged merged
+	export LINUX=$linux
+	# onto TARGET TOPIC [FOLDER...]: TARGET has these; the mails give the trees of the stack; sets prerequisites to how many the cover names.
+	onto() {
+		rm -rf "$BUILD/mail"
+		ONTO=$1 TOPIC=$2 run -0 deliver/mail
+		cat "$BUILD/mail/7.3-$2-v1"/*.patch >"$BATS_TEST_TMPDIR/mbox"
+		expected "${@:2}"
+		apply_all "$linux" below "$BATS_TEST_TMPDIR/mbox" | diff "$BATS_TEST_TMPDIR/series" -
+		prerequisites=$(sed -n '/^Prerequisites, /,/^Zoë/p' "$BATS_TEST_TMPDIR/mbox" | grep -c '^ - ') || true
+	}
+	onto base epoch
+	[ "$prerequisites" = 13 ]
+	grep -q '^ - .*: commit c56419275caa (queued)$' <(sed -e :a -e '$!N; s/\n   / /; ta' -e 'P; D' "$BATS_TEST_TMPDIR/mbox")
+	# The first and the last: the trees of those between are those of the test above.
+	for topic in cpu-online epoch continuity; do
+		onto queued "$topic" 01-upstream
+		[ "$topic" = cpu-online ] || says "queued has patches/7.3/01-upstream/0001-"
+		[ "$prerequisites" = "$(git -C "$linux" rev-list --count queued..below)" ]
+	done
+	onto merged writers 01-upstream 02-cpu-online 03-epoch
+	[ "$prerequisites" = 0 ]
+	grep -qx "base-commit: $(git -C "$linux" rev-parse merged)" "$BATS_TEST_TMPDIR/mbox"
+	ONTO=merged run -0 deliver/mail
+	says "the first to send: TOPIC=writers"
+	ONTO=merged TOPIC=epoch run -2 deliver/mail
+	says "merged of LINUX=$linux has every patch of topic epoch"
 }

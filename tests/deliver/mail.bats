@@ -379,7 +379,7 @@ upstream() {
 	received 4
 	rig/tree >&2
 	git -C "$BUILD/tree/9.9" log --reverse --format="%T $zoe %s" base.. >"$BATS_TEST_TMPDIR/series"
-	same_series
+	same_series "$(rig/import)" base
 	# The envelopes are what the mails say.
 	to="all@lists.example kim@kvm.example kvm@lists.example line@lists.example robin@kvm.example"
 	[ "$(sed -n 2p "$inbox/envelopes")" = "zoe@submitter.example $to" ]

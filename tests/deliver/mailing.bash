@@ -36,15 +36,16 @@ stop_server() {
 # header NAME FILE: unfolded, of a mail.
 header() { sed '/^$/q' "$2" | sed -e :a -e '$!N' -e 's/\n[ \t]/ /;ta' -e 'P;D' | sed -n "s/^$1: *//Ip"; }
 
-# same_series: by git am and by b4, what came in is what $BATS_TEST_TMPDIR/series says.
+# same_series REPOSITORY COMMIT: by git am and by b4, what came in gives there what $BATS_TEST_TMPDIR/series says.
 same_series() {
 	local id
-	apply_all "$(rig/import)" base "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" - || return
+	apply_all "$@" "$inbox/mbox" | diff "$BATS_TEST_TMPDIR/series" - || return
 	git config --global b4.attestation-policy off
+	rm -rf "$BATS_TEST_TMPDIR/b4"
 	mkdir "$BATS_TEST_TMPDIR/b4"
 	id=$(header Message-Id "$inbox/0003.eml" | tr -d '<>')
 	(cd "$BATS_TEST_TMPDIR" && b4 -q am -m "$inbox/mbox" -o b4 "$id" </dev/null >&2) || return
-	apply_all "$(rig/import)" base "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
+	apply_all "$@" "$BATS_TEST_TMPDIR"/b4/*.mbx | diff "$BATS_TEST_TMPDIR/series" -
 }
 
 # received N: N mails came in, each once, all in one thread: every mail is an answer to the cover letter, the first one.
