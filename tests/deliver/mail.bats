@@ -655,11 +655,12 @@ upstream() {
 	while read -r line; do
 		n=$((n + 1))
 		line=${line//6.1/9.9}
+		line=${line//TOPIC=epoch/TOPIC=numbers}
 		line=${line//smtp.your.domain/127.0.0.1}
 		echo "== $line"
 		bash -c "$line"
 	done < <(sed -n '/^```$/,/^```$/{/^```$/!p}' "$PROJECT/docs/submitting.md")
-	[ "$n" = 9 ]
+	[ "$n" = 10 ]
 	received 4
 	grep -q '^Range-diff against v1:$' "$BUILD"/mail/9.9-numbers-v2/*cover*
 	grep -q 'From: .*Your Name.* <you@your.domain>' "$inbox/0001.eml"
