@@ -110,7 +110,7 @@ distclean: ## removes the caches too
 
 #: BASE=6.1           kernel line: a file name of bases/, or all
 #: VARIANT=patched    or stock
-#: TOPIC=             a topic of patches/BASE: the tree up to it, its mails; several or all for check, mutants, debian
+#: TOPIC=             a topic of patches/BASE: the tree up to it, its mails; check, mutants, debian: several, all
 #: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image with kvm modules replaced
 #: FRAGMENTS=         more of rig/kconfig/ for KERNEL=rig: i386 is a 32-bit host
 #: ACCEL=tcg          or kvm, on a host with nested virtualisation

@@ -26,10 +26,10 @@ setup() {
 
 teardown() { stop_server; }
 
-# branch NAME COMMIT [FOLDER...]: of these topics on COMMIT.
+# branch NAME COMMIT [FOLDER...]: of these topics on COMMIT. Not by the submitter, whose commits deliver/mail makes.
 branch() {
 	git -C "$linux" checkout -q --detach "$2"
-	[ $# = 2 ] || git -C "$linux" am -q --committer-date-is-author-date --keep-non-patch --no-scissors \
+	[ $# = 2 ] || git -C "$linux" -c user.name=Up am -q --committer-date-is-author-date --keep-non-patch --no-scissors \
 		$(series_patches "${@:3}" | sed "s|^|$PWD/patches/$BASE/|")
 	git -C "$linux" branch -q -f "$1"
 }
@@ -77,7 +77,9 @@ expected() {
 	# onto TARGET TOPIC [FOLDER...]: TARGET has these; the mails give the trees of the stack; sets prerequisites to how many the cover names.
 	onto() {
 		rm -rf "$BUILD/mail"
-		ONTO=$1 TOPIC=$2 run -0 deliver/mail
+		ONTO=$1 TOPIC=$2 run deliver/mail
+		echo "$output"
+		[ "$status" = 0 ]
 		cat "$BUILD/mail/7.3-$2-v1"/*.patch >"$BATS_TEST_TMPDIR/mbox"
 		expected "${@:2}"
 		apply_all "$linux" below "$BATS_TEST_TMPDIR/mbox" | diff "$BATS_TEST_TMPDIR/series" -
