@@ -143,8 +143,8 @@ load_base() {
 	. "$TOP/bases/$BASE"
 }
 
-# programs: `PROGRAM TOPIC` of each test program that a topic brings, of any base.
-programs() {
+# tests_topics: `PROGRAM TOPIC` of each test program that a topic brings, of any base.
+tests_topics() {
 	find "$TOP/patches" -name '*.patch' -exec grep -H '^+++ b/tools/testing/selftests/.*_test\.c$' {} + |
 		sed 's,.*/..-\([^/:]*\)/[^:]*:.*/\([^/]*\)\.c$,\2 \1,' | sort -u || true
 }

@@ -254,7 +254,7 @@ upstream() {
 	refused "patches/9.9 has no topic"
 	mkdir "$series"
 	cp "$BATS_TEST_TMPDIR/away/cover" "$series"
-	refused "$topic has no patch"
+	TOPIC=numbers refused "$topic has no patch"
 	mv "$BATS_TEST_TMPDIR/away"/*.patch "$series"
 	sed -i 's/^With a body/Signed-off-by: Somebody <else@localhost>/' "$series"/0001*
 	refused "$ten has a Signed-off-by: of its own"
