@@ -639,9 +639,7 @@ upstream() {
 	git config --global user.useConfigOnly true
 	while read -r line; do
 		n=$((n + 1))
-		line=${line//6.1/9.9}
-		line=${line//TOPIC=epoch/TOPIC=numbers}
-		line=${line//smtp.your.domain/127.0.0.1}
+		line=$(sed 's/6\.1\|7\.3/9.9/g; s/TOPIC=epoch/TOPIC=numbers/; s/smtp.your.domain/127.0.0.1/' <<<"$line")
 		echo "== $line"
 		bash -c "$line"
 	done < <(sed -n '/^```$/,/^```$/{/^```$/!p}' "$PROJECT/docs/submitting.md")
