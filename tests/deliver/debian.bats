@@ -125,7 +125,7 @@ two_patches() {
 		 .
 		 Upstream: 3ebcbd2244f5 (v6.2)
 		Author: Zoë Übung <zoe@localhost>
-		Origin: upstream, commit:3ebcbd2244f5
+		Origin: backport, commit:3ebcbd2244f5
 		Forwarded: not-needed
 		Last-Update: 2026-11-03
 		---
