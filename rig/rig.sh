@@ -4,6 +4,10 @@
 # Usage: . "$(dirname "$0")/rig.sh" (after lib.sh; work is the script's own folder)
 # shellcheck shell=bash disable=SC2154
 
+# copy: the folder of that copy. Who works beside another in the same $work has a COPY of its own.
+COPY=${COPY:-top}
+copy() { echo "$work/$COPY"; }
+
 # copy_series FOLDER: what the scripts there need; a series that was cut is whole again.
 copy_series() {
 	rm -rf "$1"
@@ -14,10 +18,11 @@ copy_series() {
 
 # cut_series PATCH...: the copy's series is these patches alone.
 cut_series() {
-	local dir=$work/top/patches/$BASE
+	local dir
+	dir=$(copy)/patches/$BASE
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	[ $# = 0 ] || (cd "$work/top/whole/$BASE" && cp -a --parents -t "$dir" "$@")
+	[ $# = 0 ] || (cd "$(copy)/whole/$BASE" && cp -a --parents -t "$dir" "$@")
 }
 
 # alone ENTRY: the patches of an entry of ALONE (bases/BASE): of these topics, TOPIC[+TOPIC]..., which apply to the
@@ -46,7 +51,7 @@ plain_am() (
 rig() {
 	local script=$1
 	[[ $script = */* ]] || script=rig/$script
-	BUILD=$work "$work/top/$script" "${@:2}"
+	BUILD=$work "$(copy)/$script" "${@:2}"
 }
 
 # cases FILE: the selftest's cases and their results in KTAP, one a line.

@@ -207,6 +207,6 @@ check_alone() {
 				booted "$results/check-$BASE-alone-$entry.ktap" '' ${entry//+/ }
 		} || { echo "$entry does not stand alone"; status=1; }
 	done
-	copy_series "$work/top"
+	copy_series "$(copy)"
 	return $status
 }

@@ -19,6 +19,7 @@ setup() {
 	passed=0
 	failed=0
 	skipped=0
+	declare -gA lanes=()
 	base_steps="plain i386 selftest"
 	BASE=6.1
 	mkdir -p "$TOP"/{rig,bases,patches,tests/rig} "$BATS_TEST_TMPDIR/bin" "$log" "$results"
@@ -85,6 +86,28 @@ fixtures() {
 	# shellcheck disable=SC2016 # the command expands it
 	on_mutant a bash -c 'echo "$KUNIT_TREE $BOOT" >"$0"' "$work/seen"
 	[ "$KUNIT_TREE $BUILD $(cat "$work/seen")" = "mine $TOP/build $work/tree/6.1 $work/boot" ]
+}
+
+@test "lanes: side by side, what each counted is added up, and one that ends early is a failure" {
+	. "$PROJECT/ci/test"
+	say() { :; }
+	failures=() own=()
+	passed=3
+	meets() { # each waits for the other
+		touch "$work/$1"
+		until [ -e "$work/$2" ]; do sleep 0.05; done
+		[ "$(copy)" = "$work/$1" ] && [ -d "$(copy)/rig" ] && pass "$1"
+	}
+	dies() { pass x && exit 1; }
+	other() { meets b a && skipped=2 && fail "c (a reason)"; }
+	lane a meets a b
+	lane b other
+	join
+	[ "$passed $failed $skipped ${failures[*]}" = "5 1 2 c (a reason)" ]
+	[ "$(printf '%s\n' "${own[@]}" | sort | paste -sd,)" = "# c (a reason),not ok - c,ok - a,ok - b" ]
+	lane d dies
+	join
+	[ "${failures[-1]}" = "lane d: it ended before its last step" ]
 }
 
 # kernels: those to build ahead are played.
