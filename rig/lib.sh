@@ -34,7 +34,7 @@ case ${1:-} in -h | --help) usage; exit 0 ;; esac
 lock() {
 	mkdir -p "$(dirname "$1")"
 	exec {lock_fd}>"$1"
-	flock -n "$lock_fd" && return 0
+	flock -w 1 "$lock_fd" && return 0
 	say "waiting for another run that holds $1"
 	flock "$lock_fd"
 }
