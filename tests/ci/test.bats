@@ -42,11 +42,11 @@ fixtures() {
 
 @test "fixtures: nothing that make was told reaches them" {
 	# shellcheck disable=SC2016 # the played program expands it
-	SEEN=$work/seen BASE=7.3 VARIANT=stock CASE=x PARTS=vm MAKEFLAGS=e \
+	SEEN=$work/seen BASE=7.3 VARIANT=stock CASE=x PARTS=vm COPY=a MAKEFLAGS=e \
 		fixtures 'env | sed "s/=.*//" >"$SEEN"' 'echo 1..1; echo ok 1 a'
 	[ "$output" = "count one.bats: 1 passed, 0 failed, 0 skipped" ]
 	grep -qx KUNIT_TREE "$work/seen"
-	run -1 grep -xE 'BASE|VARIANT|CASE|PARTS' "$work/seen"
+	run -1 grep -xE 'BASE|VARIANT|CASE|PARTS|COPY' "$work/seen"
 }
 
 @test "fixtures: one that fails, or ends before its plan, counts" {
