@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
-VARIABLES := BASE VARIANT TOPIC ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
+VARIABLES := BASE VARIANT TOPIC EMULATOR ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
 	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES \
 	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
@@ -114,6 +114,7 @@ distclean: ## removes the caches too
 #: KERNEL=rig         the small kernel built here, with Xen; distro: the distribution's image with kvm modules replaced
 #: FRAGMENTS=         more of rig/kconfig/ for KERNEL=rig: i386 is a 32-bit host
 #: ACCEL=tcg          or kvm, on a host with nested virtualisation
+#: EMULATOR=qemu      or bochs, for selftest and vm: one CPU of Intel, VMX and a real TSC scaling
 #: CPU=max            QEMU's CPU model
 #: LINUX=             your own kernel git tree or tarball instead of the distribution's package; never written to
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments

@@ -9,6 +9,7 @@ CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kvm-wall-clock}
 BASE=${BASE:-6.1}
 VARIANT=${VARIANT:-patched}
 ACCEL=${ACCEL:-tcg}
+EMULATOR=${EMULATOR:-qemu}
 KERNEL=${KERNEL:-rig}
 FRAGMENTS=${FRAGMENTS:-}
 LINUX=${LINUX:-}
@@ -126,6 +127,7 @@ load_base() {
 	one_of BASE "$BASE" $(bases)
 	one_of VARIANT "$VARIANT" patched stock
 	one_of ACCEL "$ACCEL" tcg kvm
+	one_of EMULATOR "$EMULATOR" qemu bochs
 	one_of KERNEL "$KERNEL" rig distro
 	for topic in $(topics); do
 		[[ -d $TOP/patches/$BASE/$topic && $topic =~ ^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$ ]] ||
@@ -191,7 +193,7 @@ add_program() {
 ktap_results() {
 	export TIMEOUT=${TIMEOUT:-$1}
 	[[ $TIMEOUT =~ ^[1-9][0-9]*$ ]] || die "TIMEOUT=$TIMEOUT is no number of seconds"
-	RESULTS=${RESULTS:-$BUILD/results/$BASE-$VARIANT-$(kernel_name)${2:-}.ktap}
+	RESULTS=${RESULTS:-$BUILD/results/$BASE-$VARIANT-$(vm_name)${2:-}.ktap}
 	mkdir -p "$(dirname "$RESULTS")"
 	rm -f "$RESULTS"
 }
@@ -204,7 +206,7 @@ ktap_in_vm() {
 	[ -z "${CASE:-}" ] || CMD+=" -c '${CASE//\'/\'\\\'\'}'"
 	CMD+=$(in_vm "$@")
 	export CMD FILES="${FILES:-} $*"
-	say "running$(in_vm "$@" | sed 's,\./,,g') on $BASE, $VARIANT, $(kernel_name)"
+	say "running$(in_vm "$@" | sed 's,\./,,g') on $BASE, $VARIANT, $(vm_name)"
 	"$TOP/rig/vm" >"$RESULTS.tmp" || vm_status=$?
 	status=0
 	counts=$("$TOP/rig/ktap" "$RESULTS.tmp") || status=$?
@@ -224,6 +226,9 @@ kernel_name() {
 	# shellcheck disable=SC2086 # a list
 	printf '%s\n' "$KERNEL" $FRAGMENTS | paste -sd-
 }
+
+# vm_name: that and the emulator, unless it is QEMU.
+vm_name() { echo "$(kernel_name)$([ "$EMULATOR" = qemu ] || echo "-$EMULATOR")"; }
 
 # Build output lies one level below its tree: Kbuild then names the source "..", and ccache serves every tree alike.
 out_dir() { echo "$(tree_dir)/out-$(kernel_name)"; }

@@ -10,7 +10,7 @@ setup() {
 	export BUILD=$BATS_TEST_TMPDIR/build BOOT=$BATS_TEST_TMPDIR/boot LOGDIR=$BATS_TEST_TMPDIR/log
 	export FAKE=$BATS_TEST_TMPDIR/fake QEMU=$BATS_TEST_DIRNAME/../fixtures/fake-qemu
 	export CMD=true
-	unset APPEND CPU FILES FRAGMENTS MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
+	unset APPEND CPU EMULATOR FILES FRAGMENTS IPS MEM QEMU_ARGS SMP TIMEOUT ACCEL BASE VARIANT KERNEL LINUX
 	mkdir -p "$BOOT" "$FAKE"
 	echo kernel >"$BOOT/bzImage"
 	echo 6.1.192 >"$BOOT/release"
@@ -215,4 +215,36 @@ complaint() {
 	mkdir "$FAKE/a" "$FAKE/b"
 	touch "$FAKE/a/x" "$FAKE/b/x"
 	FILES="$FAKE/a/x $FAKE/b/x" complaint "initramfs: error: two files named x would lie in /work; rename one"
+}
+
+in_bochs() { export EMULATOR=bochs BOCHS=$QEMU; }
+
+@test "Bochs: the same verdict, when it ends by the triple fault that a reboot is, and only then" {
+	in_bochs
+	rebooted="echo Bochs is exiting with the following message: >&2
+		echo '[CPU0  ] exception(): 3rd (13) exception with no resolution' >&2; exit 1"
+	echo "$rebooted" >"$FAKE/end"
+	printf 'to stdout\nno newline' >"$FAKE/stdout"
+	verdict "status 7" "stdout 20" "stderr 0" "tainted 0" end ""
+	APPEND=clocksource=hpet IPS=100003000 MEM=512M run -7 --separate-stderr rig/vm
+	[ "$output" = $'to stdout\nno newline' ]
+	grep -q "^megs: 512$" "$LOGDIR/bochsrc"
+	grep -q "ips=100003000," "$LOGDIR/bochsrc"
+	verdict "status 7"
+	lost 125 "died without a verdict; the last it said was: status 7"
+	good
+	echo "${rebooted/3rd*resolution/bad}" >"$FAKE/end"
+	lost 125 "$BOCHS ended with status 1: [[]CPU0  []] exception(): bad"
+	echo 'exec sleep 100' >"$FAKE/end"
+	TIMEOUT=1 lost 124 "hung: not ended after 1 s"
+}
+
+@test "Bochs: what is for QEMU alone is refused" {
+	in_bochs
+	for words in ACCEL=kvm SMP=2 CPU=max QEMU_ARGS=-s BUTTON=3; do
+		(export "${words?}" && complaint "vm: error: ACCEL=kvm, SMP=, CPU=, QEMU_ARGS= and BUTTON= are for QEMU:\
+ leave them out, or EMULATOR=bochs")
+	done
+	CMD='' complaint "vm: error: EMULATOR=bochs has no shell: give it a CMD="
+	EMULATOR=simics complaint "vm: error: EMULATOR=simics is unknown; use one of: qemu bochs"
 }
