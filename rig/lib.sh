@@ -189,6 +189,21 @@ add_program() {
 	done
 }
 
+# add_qemu ROOT [PROGRAM]: QEMU and its firmware, in a folder named root that goes to the VM as one of FILES. CMD then
+# begins by $enter_root, and calls by chroot.
+add_qemu() {
+	local file
+	mkdir -p "$1"/{dev,proc,run,sys,tmp,usr/bin,usr/share/qemu}
+	add_program "$1" "${2:-qemu-system-x86_64}" qemu-system-x86_64
+	for file in bios-256k.bin kvmvapic.bin linuxboot_dma.bin multiboot_dma.bin; do
+		find /usr/share/{seabios,qemu} -name $file -exec install -m 644 {} "$1/usr/share/qemu/" \; -quit
+	done
+}
+# shellcheck disable=SC2016,SC2034 # the VM's shell expands it
+enter_root='for dir in dev proc sys; do mount --bind /$dir root/$dir || exit 9; done
+	mount -t tmpfs tmpfs root/run || exit 9
+	'
+
 # ktap_results SECONDS [SUFFIX]: TIMEOUT, by default SECONDS; RESULTS, the file for the KTAP, which is not there as yet.
 ktap_results() {
 	export TIMEOUT=${TIMEOUT:-$1}

@@ -39,6 +39,7 @@ setup() {
 			*) echo "ok $n $test" ;;
 			esac
 		done'
+	unset KVM_UNIT_TESTS
 	: >"$PLAY/stock"
 	: >"$PLAY/patched"
 }
@@ -79,4 +80,26 @@ e pass pass
 	printf 'TEST_GEN_PROGS := $(OUTPUT)/x86/a $(OUTPUT)/x86/own_test $(OUTPUT)/b\nall:\n' >"$dir/Makefile"
 	run -0 --separate-stderr prove/suite/check-suite
 	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
+}
+
+@test "kvm-unit-tests: built in a copy of the checkout, each by the VM's QEMU; a difference fails" {
+	export KVM_UNIT_TESTS=$BATS_TEST_TMPDIR/kut
+	mkdir -p "$KVM_UNIT_TESTS/x86"
+	touch "$KVM_UNIT_TESTS/x86/kvmclock_test.c"
+	printf '#!/bin/sh\n' >"$KVM_UNIT_TESTS/configure"
+	printf 'x86/%%.flat:\n\techo >$@\n' >"$KVM_UNIT_TESTS/Makefile"
+	chmod +x "$KVM_UNIT_TESTS/configure"
+	git -C "$KVM_UNIT_TESTS" init -q
+	git -C "$KVM_UNIT_TESTS" add .
+	echo 'tsc fail' >"$PLAY/patched"
+	echo 'svm_tsc skip' | tee -a "$PLAY/patched" >"$PLAY/stock"
+	run -1 --separate-stderr prove/suite/check-suite
+	grep -q '^tsc  *pass *fail *NEW$' <<<"$output"
+	[ "${lines[-1]}" = "8 passed, 1 failed, 1 skipped" ]
+	grep -q -- '-cpu host,-xsave,hv_passthrough -smp 2 .*' "$BUILD/suite/9.9/hyperv_clock"
+	grep -q -- '-kernel /tests/svm.flat -append "[*]tsc[*]"' "$BUILD/suite/9.9/svm_tsc"
+	[ -e "$BUILD/unit-tests/root/tests/vmx.flat" ]
+	[ ! -e "$KVM_UNIT_TESTS/x86/vmx.flat" ]
+	run -2 prove/suite/check-suite nonsense
+	[[ $output == *"TEST=nonsense is unknown"* ]]
 }

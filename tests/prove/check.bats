@@ -45,7 +45,7 @@ setup_file() {
 
 setup() {
 	variables
-	unset PATCHES STEPS WORK
+	unset PATCHES STEPS WORK KVM_UNIT_TESTS
 	top "$BATS_TEST_TMPDIR/top"
 	mkdir -p "$BATS_TEST_TMPDIR/top/prove/expect"
 	cp "$PROJECT/prove/expect/checkpatch" "$BATS_TEST_TMPDIR/top/prove/expect/"
@@ -287,6 +287,10 @@ checks() {
 	says "STEP=nonsense is unknown"
 	run -2 prove/check/check am
 	says "patches/9.9 has no patch"
+	run -2 prove/check/check kut
+	says "the step kut needs KVM_UNIT_TESTS="
+	KVM_UNIT_TESTS=/none run -2 prove/check/check kut
+	says "KVM_UNIT_TESTS=/none is no checkout of kvm-unit-tests"
 	run -0 prove/check/check -l
 	says checkpatch
 }
