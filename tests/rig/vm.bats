@@ -242,8 +242,8 @@ in_bochs() { export EMULATOR=bochs BOCHS=$QEMU; }
 @test "Bochs: what is for QEMU alone is refused" {
 	in_bochs
 	for words in ACCEL=kvm SMP=2 CPU=max QEMU_ARGS=-s BUTTON=3; do
-		(export "${words?}" && complaint "vm: error: ACCEL=kvm, SMP=, CPU=, QEMU_ARGS= and BUTTON= are for QEMU:\
- leave them out, or EMULATOR=bochs")
+		(export "${words?}" && complaint "vm: error: ACCEL=kvm, SMP=, CPU=, QEMU_ARGS= and BUTTON= are for \
+QEMU: leave them out, or EMULATOR=bochs")
 	done
 	CMD='' complaint "vm: error: EMULATOR=bochs has no shell: give it a CMD="
 	EMULATOR=simics complaint "vm: error: EMULATOR=simics is unknown; use one of: qemu bochs"
