@@ -20,7 +20,7 @@ teardown() {
 @test "two VMs in Bochs at once: KVM for Intel, the TSC calibrated, status and output come back whole" {
 	LOGDIR=$BATS_TEST_TMPDIR/other CMD='exit 3' rig/vm 2>/dev/null 3>&- &
 	CMD='cat /sys/devices/system/clocksource/clocksource0/current_clocksource
-		[ -e /dev/kvm ] && grep -ow kvm_intel /proc/modules
+		[ -e /dev/kvm ] && grep -o ^kvm_intel /proc/modules
 		echo to stderr >/dev/stderr
 		seq 2000
 		exit 7' run -7 --separate-stderr rig/vm
