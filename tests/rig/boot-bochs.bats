@@ -19,6 +19,7 @@ teardown() {
 
 @test "two VMs in Bochs at once: KVM for Intel, the TSC calibrated, status and output come back whole" {
 	LOGDIR=$BATS_TEST_TMPDIR/other CMD='exit 3' rig/vm 2>/dev/null 3>&- &
+	other=$!
 	CMD='cat /sys/devices/system/clocksource/clocksource0/current_clocksource
 		[ -e /dev/kvm ] && grep -o ^kvm_intel /proc/modules
 		echo to stderr >/dev/stderr
@@ -27,7 +28,7 @@ teardown() {
 	diff <(echo tsc; echo kvm_intel; seq 2000) "$LOGDIR/stdout"
 	[ "$(cat "$LOGDIR/stderr")" = "to stderr" ]
 	status=0
-	wait $! || status=$?
+	wait $other || status=$?
 	[ "$status" = 3 ]
 }
 
