@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 # The scripts read these from the environment, and give the ones that are unset their defaults.
 VARIABLES := BASE VARIANT TOPIC EMULATOR ACCEL KERNEL FRAGMENTS CPU LINUX CMD FILES APPEND QEMU_ARGS \
-	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE FULL HOST JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES \
+	CASE J V UPDATE PACKAGE_VERSION TRIES BUSY AGE HOST VMX JOBS VERSION PREVIOUS ONTO SEND COUNT PATCHES \
 	MINUTES SEED KINDS PARTS
 export $(VARIABLES)
 
@@ -41,12 +41,11 @@ test: ## what CI runs; ends with "N passed, N failed, N skipped"
 	@ci/test
 
 test-long: ## the long proofs: mutants, the selftest 200 times under load (COUNT=), make bench, the deliverables
-	@rig/packages test test-long bench look
+	@rig/packages test test-long bench
 	@rig/each prove/mutants/mutants
 	@rig/each prove/repeat
 	@measure/bench/bench
 	@measure/report
-	@measure/look
 	@ci/test-long
 
 tree: ## git tree of BASE with all topics applied, each a branch, to edit (TOPIC= checks one out); last line = its path
@@ -82,7 +81,7 @@ stress: ## the storms, on debug kernels side by side: MINUTES=30, SEED= as it sa
 	@rig/packages stress
 	@rig/each prove/storm/stress
 
-bench: ## measures stock and patched of all bases in turns, then this machine's /dev/kvm (FULL=1: all, in hours)
+bench: ## measures stock and patched of all bases in turns, then on VMX, then this machine's /dev/kvm
 	@rig/packages bench
 	@measure/bench/bench
 
@@ -120,7 +119,7 @@ distclean: ## removes the caches too
 #: CMD= FILES= APPEND= QEMU_ARGS=   for make vm: command, files to copy in, kernel and QEMU arguments
 #: STEPS= PATCHES=     for make check: steps and patches by name or number
 #: VERSION=1 PREVIOUS= ONTO= SEND=   for make mail: version, the one before, branch of LINUX= to put it on; 1 sends
-#: TRIES=20000 BUSY=4 AGE=2 FULL= HOST=1 JOBS=   for make bench: epochs a case, busy loops, s, all, this machine, jobs
+#: TRIES=20000 BUSY=4 AGE=2 HOST=1 VMX=1 JOBS=   for make bench: epochs a case, busy loops, s, this machine, Bochs, jobs
 #: MINUTES=30 SEED= KINDS= PARTS=   for make stress: its length, its decisions, its kernels, what it does
 #: UPDATE=1 PACKAGE_VERSION=   the distribution's newest packages; those of this version
 #: J=  V=1            jobs; the output of the builds on the terminal

@@ -125,5 +125,5 @@ def verdict(stock, patched):
 
     def amount(peer):
         off, step = (worst(peer, EPOCH_CASES, metric) for metric in ("worst_ns", "step_ns"))
-        return f"{'gives no realtime' if off is None else f'is up to {off} ns off'} and steps by up to {step} ns"
+        return f"{'gives no realtime' if off is None else f'is up to {off:,} ns off'} and steps by up to {step:,} ns"
     return not wrong, "; ".join(wrong) or f"stock {amount(stock)}, patched {amount(patched)}"

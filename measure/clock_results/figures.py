@@ -112,11 +112,11 @@ def all_figures(peers, rows):
                 ("set_clock", "KVM_SET_CLOCK", "all of the VM's vCPUs get a new time.", "y"))
         ] + [
             growth(peers, "Epoch error by vCPUs", "Master clock, worst.",
-                   "msr", "worst_ns", "vcpus", ["vcpus", "full"]),
+                   "msr", "worst_ns", "vcpus", ["vcpus"]),
             growth(peers, "Epoch error by VMs", "Master clock, worst; the VMs take turns.",
-                   "msr", "worst_ns", "vms", ["vms", "full"]),
+                   "msr", "worst_ns", "vms", ["vms"]),
             growth(peers, "Steps without master clock by vCPUs", "Unequal TSC offsets, largest.",
-                   "noclock", "step_ns", "vcpus", ["vcpus", "full"]),
+                   "noclock", "step_ns", "vcpus", ["vcpus"]),
         ],
         "This machine's own /dev/kvm": [
             cost(host, "Master clock, in ns", "Median, net of an ioctl with nothing to do in the same run.",

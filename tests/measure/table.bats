@@ -75,7 +75,7 @@ wrong() {
 	row 'guest wrong by \(s\) +-1,262,304,000 '
 	row '^K1: one reading +0 of 2 pass +2 of 2 pass$'
 	row '^K2: scaled +not measured +not measured$'
-	row '^verdict: stock is up to 4000 ns off and steps by up to 300 ns, patched is up to 2 ns off'
+	row '^verdict: stock is up to 4,000 ns off and steps by up to 300 ns, patched is up to 2 ns off'
 }
 
 @test "a 32-bit host is judged without the selftest" {
