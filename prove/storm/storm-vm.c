@@ -30,7 +30,14 @@
 #define SHARED_INFO_ATTR	1
 #define INVALID_GFN		UINT64_MAX
 /* Its struct has the size of the other. */
+#define XEN_VCPU_GET_ATTR	_IOWR(KVMIO, 0xca, struct xen_attr)
 #define XEN_VCPU_SET_ATTR	_IOW(KVMIO, 0xcb, struct xen_attr)
+#define RUNSTATE_ADDR_ATTR	2
+#define RUNSTATE_DATA_ATTR	4
+/* In u.size, behind the state and the time at which it began: the time in each state. */
+#define RUNSTATE_TIMES		2
+#define NR_RUNSTATES		4
+#define GPA_RUNSTATE		(GPA_PROGRAM_TSC + 0x100)
 
 /*
  * Both fields of KVM_GET_CLOCK and the epoch are cut to whole ns. The wall clock is slewed against kvmclock by up to
@@ -69,7 +76,7 @@ static bool settled = true;
 /* So the page was at that switch; if it was not, it may be older than the last return to the TSC, and says nothing. */
 static bool was_stable;
 static unsigned long seen_switches;
-static unsigned long nr_counted, nr_elsewhere, nr_broken;
+static unsigned long nr_counted, nr_elsewhere, nr_guest, nr_broken;
 
 static void put_slot(uint32_t flags, uint64_t size)
 {
@@ -373,6 +380,39 @@ static void observe_stormed(uint32_t *version)
 		       bracket.width, bracket.first.flags, bracket.last.flags);
 }
 
+/* The quiet VM runs, and its guest reads its own clock: that lies between two of KVM_GET_CLOCK. */
+static void observe_guest(void)
+{
+	const struct vcpu_time *time = vm_memory(&quiet, GPA_VCPU_TIME);
+	struct bracket bracket;
+	uint64_t clock;
+
+	begin_bracket(&bracket, &quiet);
+	clock = guest_clock(time, vm_guest_writes(&quiet, 0, NULL, 0));
+	/* Without the master clock the TSC of the guest and the counter of the host go apart since its last update. */
+	if (!end_bracket(&bracket, &quiet) || !bracket.on_tsc || !(time->flags & PVCLOCK_TSC_STABLE_BIT))
+		return;
+	nr_guest++;
+	if (clock + ROUNDING_NS < bracket.first.clock || clock > bracket.last.clock + ROUNDING_NS)
+		broken("the guest reads a clock %ld ns after KVM_GET_CLOCK before it, %ld ns before that after it",
+		       (long)(clock - bracket.first.clock), (long)(bracket.last.clock - clock));
+}
+
+/* What Xen tells the quiet VM's vCPU of its states: none lasted for longer than the clock runs, or for less than 0. */
+static void observe_runstates(void)
+{
+	struct xen_attr attr = { .type = RUNSTATE_DATA_ATTR };
+	struct clock_reading now;
+	int i;
+
+	vm_ioctl(quiet.vcpu_fd[0], XEN_VCPU_GET_ATTR, &attr, "KVM_XEN_VCPU_GET_ATTR");
+	get_clock(&quiet, &now);
+	for (i = 0; i < NR_RUNSTATES; i++)
+		if (attr.u.size[RUNSTATE_TIMES + i] > now.clock + now.clock * SLEW_PPM / MILLION)
+			broken("runstate %d lasted for %lld ns of the clock's %lld", i,
+			       (long long)attr.u.size[RUNSTATE_TIMES + i], (long long)now.clock);
+}
+
 /* What the observer has not seen yet and has to, in a storm of a minute or more; NULL: nothing. */
 static const char *missing(void)
 {
@@ -380,6 +420,8 @@ static const char *missing(void)
 		return NULL;
 	if (shared->switches && !nr_elsewhere)
 		return "no bracket counted to the ns under another clocksource";
+	if (!nr_guest)
+		return "no clock that a guest read counted";
 	return nr_counted < seconds / 60 * COUNTED_A_MINUTE ? "too few brackets counted" : NULL;
 }
 
@@ -387,12 +429,18 @@ static void observe(void)
 {
 	const volatile struct vcpu_time *time = vm_memory(&quiet, GPA_VCPU_TIME);
 	const volatile struct wall_clock *wc = vm_memory(&quiet, GPA_WALL_CLOCK);
+	const struct xen_attr runstate = { .type = RUNSTATE_ADDR_ATTR, .u.gfn = GPA_RUNSTATE };
+	bool xen = kernel_has_xen();
 	uint32_t version = wc->version, stormed_version = 0;
 	unsigned long i;
 	uint64_t offset;
 	bool stable;
 
 	set_msr(&quiet, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
+	if (xen) {
+		xen_enable(&quiet);
+		vm_ioctl(quiet.vcpu_fd[0], XEN_VCPU_SET_ATTR, &runstate, "KVM_XEN_VCPU_SET_ATTR");
+	}
 	for (i = 0; !shared->stop; i++) {
 		stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
 		if (shared->switches != seen_switches) {
@@ -404,7 +452,9 @@ static void observe(void)
 			/* Back on the TSC, KVM waits to be asked for its master clock: this does, and moves no TSC. */
 			if (shared->on_tsc && !stable && vm_tsc_offset(&quiet, 0, KVM_GET_DEVICE_ATTR, &offset))
 				vm_tsc_offset(&quiet, 0, KVM_SET_DEVICE_ATTR, &offset);
-			vm_run(&quiet, 0);
+			observe_guest();
+			if (xen)
+				observe_runstates();
 		}
 		settled |= shared->on_tsc || (was_stable && !(time->flags & PVCLOCK_TSC_STABLE_BIT));
 		observe_quiet(&version);
@@ -432,7 +482,7 @@ void storm_vm(struct random *random)
 		pthread_join(threads[i], NULL);
 	if (wc->version & 1)
 		broken("at the end the version is odd: %u", wc->version);
-	printf("counted %lu\nelsewhere %lu\nbroken %lu\n", nr_counted, nr_elsewhere, nr_broken);
+	printf("counted %lu\nelsewhere %lu\nguest %lu\nbroken %lu\n", nr_counted, nr_elsewhere, nr_guest, nr_broken);
 	fflush(stdout);
 	if (missing())
 		failed("%s", missing());
