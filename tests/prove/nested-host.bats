@@ -23,12 +23,16 @@ fake() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"rig/$1"; }
 @test "the modes' counts add up; one that is lost has failed; all skipped is no pass" {
 	fake selftest 'echo "$LOGDIR $CPU $APPEND $FRAGMENTS" >>"$BUILD/calls"
 		case $LOGDIR in *tsc) exit 125 ;; *) echo "3 passed, 0 failed, 2 skipped" ;; esac'
-	run -1 --separate-stderr prove/nested-host/nested-host
+	run -1 --separate-stderr prove/nested-host/nested-host kvm-clock tsc hyperv
 	[ "$output" = "6 passed, 1 failed, 4 skipped" ]
 	grep -q 'hyperv host,-xsave,kvm=off.*hv-time.* hyperv$' "$BUILD/calls"
 	grep -q 'tsc host,-xsave clocksource=tsc ' "$BUILD/calls"
 	fake selftest 'echo "0 passed, 0 failed, 2 skipped"'
 	run -1 --separate-stderr prove/nested-host/nested-host kvm-clock
+	fake kernel true
+	fake vm 'echo "a: ok"; echo "b: FAILED"; [ "$BUTTON $CMD" = "4 ./suspend" ] && exit 1'
+	run -1 --separate-stderr prove/nested-host/nested-host suspend
+	[ "$output" = "1 passed, 1 failed, 0 skipped" ]
 }
 
 @test "as QEMU: its files go into a VM, in which KVM runs the same; what it wrote comes back, and its status" {
