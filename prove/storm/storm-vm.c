@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VMs of the storm: one that everything is done to at once, one beside it that only the observer touches, and
+ * The VMs of the storm: one that everything is done to at once, two beside it that only the observer touches, and
  * others that come and go, each in a process of its own that ends with it in whatever state it is.
  */
 #include <errno.h>
@@ -60,7 +60,7 @@
 #define FUZZ_LIFE	400
 #define FUZZ_LIMIT_S	5
 
-static struct vm stormed, quiet;
+static struct vm stormed, quiet, stepped;
 static uint8_t *slot_memory;
 /* The vCPU that this thread runs. */
 static _Thread_local unsigned int vcpu;
@@ -380,37 +380,50 @@ static void observe_stormed(uint32_t *version)
 		       bracket.width, bracket.first.flags, bracket.last.flags);
 }
 
-/* The quiet VM runs, and its guest reads its own clock: that lies between two of KVM_GET_CLOCK. */
+/* The quiet VM runs, and its guest reads its own clock: that lies on the line through two of KVM_GET_CLOCK. */
 static void observe_guest(void)
 {
 	const struct vcpu_time *time = vm_memory(&quiet, GPA_VCPU_TIME);
+	const struct clock_reading *first, *last;
 	struct bracket bracket;
-	uint64_t clock;
+	uint64_t tsc, offset;
+	int64_t off, passed;
 
 	begin_bracket(&bracket, &quiet);
-	clock = guest_clock(time, vm_guest_writes(&quiet, 0, NULL, 0));
+	tsc = vm_guest_writes(&quiet, 0, NULL, 0);
+	off = (int64_t)guest_clock(time, tsc);
 	/* Without the master clock the TSC of the guest and the counter of the host go apart since its last update. */
-	if (!end_bracket(&bracket, &quiet) || !bracket.on_tsc || !(time->flags & PVCLOCK_TSC_STABLE_BIT))
+	if (!end_bracket(&bracket, &quiet) || !(time->flags & PVCLOCK_TSC_STABLE_BIT))
+		return;
+	first = &bracket.first;
+	last = &bracket.last;
+	if (!(first->flags & last->flags & KVM_CLOCK_HOST_TSC) ||
+	    !vm_tsc_offset(&quiet, 0, KVM_GET_DEVICE_ATTR, &offset))
 		return;
 	nr_guest++;
-	if (clock + ROUNDING_NS < bracket.first.clock || clock > bracket.last.clock + ROUNDING_NS)
-		broken("the guest reads a clock %ld ns after KVM_GET_CLOCK before it, %ld ns before that after it",
-		       (long)(clock - bracket.first.clock), (long)(bracket.last.clock - clock));
+	passed = (int64_t)(tsc - offset - first->host_tsc);
+	off -= (int64_t)first->clock + (int64_t)((double)passed / (double)(last->host_tsc - first->host_tsc) *
+						 (double)bracket.width);
+	if (llabs(off) > ROUNDING_NS)
+		broken("the guest reads a clock that is %ld ns off KVM_GET_CLOCK, in %ld ns", off, bracket.width);
 }
 
-/* What Xen tells the quiet VM's vCPU of its states: none lasted for longer than the clock runs, or for less than 0. */
-static void observe_runstates(void)
+/* Sets a clock back and forth; what Xen tells its vCPU of the time in each state never goes back. */
+static void observe_runstates(struct random *random)
 {
+	static struct xen_attr last;
 	struct xen_attr attr = { .type = RUNSTATE_DATA_ATTR };
-	struct clock_reading now;
+	const struct clock_reading clock = { .clock = random_below(random, FAR_TSC) };
 	int i;
 
-	vm_ioctl(quiet.vcpu_fd[0], XEN_VCPU_GET_ATTR, &attr, "KVM_XEN_VCPU_GET_ATTR");
-	get_clock(&quiet, &now);
+	set_clock(&stepped, &clock);
+	vm_run(&stepped, 0);
+	vm_ioctl(stepped.vcpu_fd[0], XEN_VCPU_GET_ATTR, &attr, "KVM_XEN_VCPU_GET_ATTR");
 	for (i = 0; i < NR_RUNSTATES; i++)
-		if (attr.u.size[RUNSTATE_TIMES + i] > now.clock + now.clock * SLEW_PPM / MILLION)
-			broken("runstate %d lasted for %lld ns of the clock's %lld", i,
-			       (long long)attr.u.size[RUNSTATE_TIMES + i], (long long)now.clock);
+		if (attr.u.size[RUNSTATE_TIMES + i] < last.u.size[RUNSTATE_TIMES + i])
+			broken("the time in runstate %d goes back by %llu ns", i,
+			       last.u.size[RUNSTATE_TIMES + i] - attr.u.size[RUNSTATE_TIMES + i]);
+	last = attr;
 }
 
 /* What the observer has not seen yet and has to, in a storm of a minute or more; NULL: nothing. */
@@ -425,7 +438,7 @@ static const char *missing(void)
 	return nr_counted < seconds / 60 * COUNTED_A_MINUTE ? "too few brackets counted" : NULL;
 }
 
-static void observe(void)
+static void observe(struct random *random)
 {
 	const volatile struct vcpu_time *time = vm_memory(&quiet, GPA_VCPU_TIME);
 	const volatile struct wall_clock *wc = vm_memory(&quiet, GPA_WALL_CLOCK);
@@ -438,8 +451,9 @@ static void observe(void)
 
 	set_msr(&quiet, 0, MSR_KVM_SYSTEM_TIME_NEW, GPA_VCPU_TIME | KVM_SYSTEM_TIME_ENABLE);
 	if (xen) {
-		xen_enable(&quiet);
-		vm_ioctl(quiet.vcpu_fd[0], XEN_VCPU_SET_ATTR, &runstate, "KVM_XEN_VCPU_SET_ATTR");
+		vm_create_running(&stepped, 1);
+		xen_enable(&stepped);
+		vm_ioctl(stepped.vcpu_fd[0], XEN_VCPU_SET_ATTR, &runstate, "KVM_XEN_VCPU_SET_ATTR");
 	}
 	for (i = 0; !shared->stop; i++) {
 		stable = time->flags & PVCLOCK_TSC_STABLE_BIT;
@@ -454,7 +468,7 @@ static void observe(void)
 				vm_tsc_offset(&quiet, 0, KVM_SET_DEVICE_ATTR, &offset);
 			observe_guest();
 			if (xen)
-				observe_runstates();
+				observe_runstates(random);
 		}
 		settled |= shared->on_tsc || (was_stable && !(time->flags & PVCLOCK_TSC_STABLE_BIT));
 		observe_quiet(&version);
@@ -477,7 +491,7 @@ void storm_vm(struct random *random)
 	for (i = 0; i < WORKERS; i++)
 		if (pthread_create(&threads[i], NULL, work, (void *)i))
 			failed("no thread for a worker");
-	observe();
+	observe(random);
 	for (i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
 	if (wc->version & 1)
