@@ -9,7 +9,6 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,20 +32,7 @@
 /* kHz times ns, in cycles */
 #define KHZ_PER_NS	1000000
 
-struct options options;
-
 static int bad;
-
-_Noreturn void failed(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	verrx(2, format, args);
-}
-
-/* vm.c may want it: what cannot be measured here has not been moved. */
-_Noreturn void not_measured(const char *format, ...) __attribute__((alias("failed")));
 
 static void check(const char *what, int64_t off, int64_t bound)
 {

@@ -7,7 +7,6 @@
  */
 #include <err.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,26 +15,16 @@
 #include "bench.h"
 #include "vm.h"
 
-/* Of two epochs, each the difference of two values that are cut to whole ns; and NTP's slew is at most this. */
+/* Of two epochs, each the difference of two values that are cut to whole ns. */
 #define EXACT_NS	2
+/*
+ * kvmclock follows CLOCK_MONOTONIC_RAW; NTP moves the wall clock, and CLOCK_BOOTTIME, which says what was slept, by up
+ * to 500 ppm against that, and as much again for the correction of what an earlier rate has left behind.
+ */
 #define SLEW_PPM	1000
 #define MILLION		1000000
-/* kvmclock follows CLOCK_MONOTONIC_RAW, and CLOCK_BOOTTIME, which says what was slept, NTP. */
-#define CLOCK_PPM	1000
-
-struct options options;
 
 static int bad;
-
-_Noreturn void failed(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	verrx(2, format, args);
-}
-
-_Noreturn void not_measured(const char *format, ...) __attribute__((alias("failed")));
 
 static void check(const char *name, const char *what, int64_t value, int64_t low, int64_t high)
 {
@@ -70,7 +59,7 @@ static int64_t bound(const struct clock_reading *a, const struct clock_reading *
 	return EXACT_NS + (int64_t)(b->clock - a->clock) * SLEW_PPM / MILLION;
 }
 
-/* The epoch that the guest gets is that of KVM_GET_CLOCK before it; and no flag says more than is so. */
+/* The epoch that the guest gets is that of KVM_GET_CLOCK before it, which has real time in every clock mode. */
 static void check_epoch(struct sleeper *s, const char *what, struct clock_reading *reading)
 {
 	struct clock_reading after;
@@ -109,7 +98,7 @@ static void after(struct sleeper *s)
 
 	get_clock(&s->vm, &reading);
 	most = (int64_t)(clock_now(CLOCK_BOOTTIME) - s->boottime[0]);
-	slew = most * CLOCK_PPM / MILLION;
+	slew = most * SLEW_PPM / MILLION;
 	check(s->name, "clock forward by ns", (int64_t)(reading.clock - s->reading.clock), least - slew, most + slew);
 	/* No vCPU has run: the areas are those of the TSC as it was. */
 	check(s->name, "claims a stable TSC", !!(reading.flags & KVM_CLOCK_TSC_STABLE), 0, 0);
