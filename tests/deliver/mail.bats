@@ -605,7 +605,8 @@ upstream() {
 			>"$series/1$(printf %03d "$n")-more.patch"
 	done
 	sed -i 's/ten_0;/ten;/' "$series"/1001*
-	refused "topic numbers has 17 patches: at most 15 or so are posted at once"
+	refused "topic numbers has 17 patches: at most 15 or so are posted at once (Documentation/process/"
+	TOPIC=all refused "TOPIC=all: one topic is posted at a time"
 }
 
 @test "onto: a commit of nobody's but the user's own is no base-commit; nor is an imported source" {

@@ -22,7 +22,14 @@ fake() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"rig/$1"; }
 
 @test "the modes' counts add up; one that is lost has failed; all skipped is no pass" {
 	fake selftest 'echo "$LOGDIR $CPU $APPEND $FRAGMENTS" >>"$BUILD/calls"
+		[[ $LOGDIR = *tsc ]] || echo "Switched to clocksource kvm-clock" >>"$LOGDIR/console.log"
 		case $LOGDIR in *tsc) exit 125 ;; *) echo "3 passed, 0 failed, 2 skipped" ;; esac'
+	logs=$BUILD/log/nested/7.3-patched
+	mkdir -p "$logs"-{kvm-clock,suspend,hyperv}
+	run -1 --separate-stderr prove/nested-host/nested-host kvm-clock tsc hyperv
+	[ "$output" = "3 passed, 2 failed, 2 skipped" ]
+	[[ $stderr == *"hyperv: not on hyperv_clocksource_tsc_page"* ]]
+	echo "Switched to clocksource hyperv_clocksource_tsc_page" >"$logs-hyperv/console.log"
 	run -1 --separate-stderr prove/nested-host/nested-host kvm-clock tsc hyperv
 	[ "$output" = "6 passed, 1 failed, 4 skipped" ]
 	grep -q 'hyperv host,-xsave,kvm=off.*hv-time.* hyperv$' "$BUILD/calls"
@@ -30,7 +37,8 @@ fake() { printf '#!/usr/bin/env bash\n%s\n' "$2" >"rig/$1"; }
 	fake selftest 'echo "0 passed, 0 failed, 2 skipped"'
 	run -1 --separate-stderr prove/nested-host/nested-host kvm-clock
 	fake kernel true
-	fake vm 'echo "a: ok"; echo "b: FAILED"; [ "$BUTTON $CMD" = "4 ./suspend" ] && exit 1'
+	fake vm 'echo "a: ok"; echo "b: FAILED"; echo "Switched to clocksource tsc" >"$LOGDIR/console.log"
+		[ "$BUTTON $CMD" = "4 ./suspend" ] && exit 1'
 	run -1 --separate-stderr prove/nested-host/nested-host suspend
 	[ "$output" = "1 passed, 1 failed, 0 skipped" ]
 }
