@@ -115,6 +115,18 @@ interrupted() {
 	interrupted cpu_online_clock_test cpu_online_keeps_tsc
 }
 
+# As after a failure, the case's own process does nothing more.
+@test "the CPU is online again when its case is killed" {
+	CMD='before=$(./host)
+		./cpu_online_clock_test -d -t cpu_online_keeps_tsc >out 2>&1 &
+		./host "$before" 60 || exit 1
+		kill -KILL "$(grep -l "^PPid:.$!\$" /proc/[0-9]*/status | cut -d/ -f3)"
+		wait $!
+		echo "status $?"
+		! ./host "$before" 0' run -0 --separate-stderr rig/vm
+	[[ ${lines[1]} == "status 1" ]]
+}
+
 @test "a default run changes nothing, and says what it leaves out" {
 	CMD='unset KVM_CLOCK_DESTRUCTIVE
 		before=$(./host)
@@ -128,4 +140,19 @@ interrupted() {
 	[[ $output == *"the host's clocksource, which -d asks for"* ]]
 	[[ $output == *"the host's wall clock, which -d asks for"* ]]
 	[[ $output == *"a CPU of the host offline, which -d asks for"* ]]
+}
+
+@test "without root nothing fails, and what only root may is skipped for that reason" {
+	CMD='mkdir -p /etc
+		echo "nobody:x:65534:65534::/:/bin/sh" >/etc/passwd
+		chmod 666 /dev/kvm
+		chmod 755 . ./*_test
+		for test in cpu_online_clock_test kvm_clock_epoch_test kvm_clock_guest_test; do
+			start-stop-daemon -S -c nobody -x ./$test -- -d >out 2>&1 || [ $? = 4 ] || bad=1
+			grep -B 5 "^ *not ok" out
+			grep -o "# SKIP.*root may.*" out
+		done
+		[ -z "$bad" ]' run -0 --separate-stderr rig/vm
+	[[ $output == *"only root may change the clocksource"* && $output == *"only root may set the wall clock"* ]]
+	[[ $output == *"there is no CPU to take offline, or only root may"* && $output != *"not ok"* ]]
 }
