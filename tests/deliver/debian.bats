@@ -36,6 +36,7 @@ source_package() {
 setup_file() {
 	toy_suite 9.9.7-1
 	sed -i 's/^Package: linux-source-9.9$/&\nSource: toy/' "$REPO/Packages"
+	source_package 9.9-1 # of another width in what apt prints
 	source_package 9.9.6-1
 	source_package 9.9.7-1
 	printf 'Origin: toy\nDate: %s\nSHA256:\n' "$(LC_ALL=C date -u -R)" >"$REPO/Release"
