@@ -184,3 +184,15 @@ refused() {
 	run prove/mutants/mutants
 	refused "there is no mutant for BASE=9.9"
 }
+
+@test "each mutant of the series is caught by a case of the topic that it breaks; upstream's fixes came without" {
+	cd "$BATS_TEST_DIRNAME/../.."
+	for mutant in prove/mutants/*/*.patch; do
+		base=${mutant#prove/mutants/}
+		topic=$(sed -n 's/^Topic: //p' "$mutant")
+		cases=$(sed -n 's/^Kills: //p' "$mutant" | tr -d ' ' | tr , '|')
+		[ "$topic" = upstream ] ||
+			grep -qE "^\+.*(CASE|VARIANT)\(($cases)[,)]" patches/"${base%/*}"/??-"$topic"/*.patch ||
+			{ echo "$mutant: none of $cases is a case of $topic"; false; }
+	done
+}
