@@ -85,10 +85,10 @@ teardown() {
 	[ -n "$BATS_TEST_COMPLETED" ] || printf '%s\n' "$output" "$stderr"
 }
 
-# interrupted PROGRAM CASE: the program is ended by SIGINT, then by SIGTERM, as soon as the host is another.
+# interrupted PROGRAM CASE: the program is ended by SIGHUP, SIGINT, SIGTERM in turn, as soon as the host is another.
 interrupted() {
 	CMD='before=$(./host)
-		for signal in INT TERM; do
+		for signal in HUP INT TERM; do
 			./'"$1 -d -t $2"' >out 2>&1 &
 			changed=$(./host "$before" 60) || { echo "nothing has changed"; cat out; exit 1; }
 			kill -$signal $!
@@ -96,7 +96,7 @@ interrupted() {
 			echo "status $?: $before, $changed"
 			! ./host "$before" 0 || exit 1
 		done' run -0 --separate-stderr rig/vm
-	[[ ${lines[0]} == "status 130: "* && ${lines[1]} == "status 143: "* ]]
+	[[ ${lines[0]} == "status 129: "* && ${lines[1]} == "status 130: "* && ${lines[2]} == "status 143: "* ]]
 }
 
 @test "the clocksource is put back when its case is interrupted" {
